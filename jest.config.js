@@ -1,0 +1,23 @@
+// `projects` cut the run by what a test needs: nothing, loopback sockets, or real servers beside it.
+const common = {
+  extensionsToTreatAsEsm: [".ts"],
+  transform: { "\\.ts$": "<rootDir>/test/support/strip-types.js" },
+  testEnvironment: "node",
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/test/controlplane/"],
+};
+
+export default {
+  projects: [
+    {
+      ...common,
+      displayName: "unit",
+      testMatch: [
+        "<rootDir>/{crds,kube,operator,gateway,cli,examples,test/support,test/golden,test/contract}/**/*.test.ts",
+      ],
+    },
+    { ...common, displayName: "feature", testMatch: ["<rootDir>/test/feature/**/*.test.ts"] },
+    { ...common, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+  ],
+  reporters: ["default", "<rootDir>/test/support/summary-reporter.js"],
+  testTimeout: 20_000,
+};
