@@ -5,6 +5,7 @@
  * bytes, hostnames are lower case, backends are named by `endpoints` keys, and secret material is named by its key in the
  * gateway's one Secret. An absent optional field means "no such policy".
  */
+import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
 
 const name = z.string().min(1).max(253);
@@ -188,3 +189,21 @@ export const SNAPSHOT_OBJECTS = {
     ready: "holdfast.dev/ready",
   },
 } as const;
+
+/** sha256 in hex of a part's uncompressed JSON text: `PartReference.hash`. */
+export function partHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/**
+ * `SnapshotIndex.secretRevision` of the Secret's decoded values: an HMAC keyed with the connection-ID key, which is random and
+ * never leaves the Secret, so that the index tells when the Secret changed and nothing about what is in it.
+ */
+export function secretRevision(values: ReadonlyMap<string, string>): string {
+  const mac = createHmac("sha256", values.get(SNAPSHOT_OBJECTS.connectionIdKey) ?? "");
+  for (const key of [...values.keys()].sort()) {
+    const value = values.get(key) ?? "";
+    mac.update(`${key.length}:${value.length}:${key}${value}`);
+  }
+  return mac.digest("hex").slice(0, 16);
+}
