@@ -1,0 +1,71 @@
+// The command lines of the control plane's servers: light, on loopback only, nothing kept on disk for safety.
+import type { ControlPlaneFiles } from "./files.ts";
+
+/** Whether kube-controller-manager runs: without it no ReplicaSet, EndpointSlice or default ServiceAccount comes to be. */
+export type ControllerManager = "on" | "off";
+
+/** Only what is needed to see Holdfast's own objects come alive; there are no nodes, so no pod ever runs. */
+const CONTROLLERS = [
+  "clusterrole-aggregation-controller",
+  "deployment-controller",
+  "disruption-controller",
+  "endpointslice-controller",
+  "garbage-collector-controller",
+  "horizontal-pod-autoscaler-controller",
+  "namespace-controller",
+  "replicaset-controller",
+  "root-ca-certificate-publisher-controller",
+  "serviceaccount-controller",
+  "statefulset-controller",
+];
+
+/** Arguments of etcd, serving clients at `port`. */
+export function etcdArgs(files: ControlPlaneFiles, port: number): string[] {
+  const clients = `http://127.0.0.1:${port}`;
+  return [
+    `--data-dir=${files.etcdData}`,
+    `--listen-client-urls=${clients}`,
+    `--advertise-client-urls=${clients}`,
+    "--listen-peer-urls=http://127.0.0.1:0", // a single member has no peers, yet it insists on a listener
+    "--unsafe-no-fsync",
+    "--log-level=warn",
+  ];
+}
+
+/** Arguments of kube-apiserver with RBAC, the administrator's token and ServiceAccount tokens. */
+export function apiServerArgs(
+  files: ControlPlaneFiles,
+  ports: { readonly apiServer: number; readonly etcd: number },
+  controllerManager: ControllerManager,
+): string[] {
+  return [
+    `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+    `--secure-port=${ports.apiServer}`,
+    "--bind-address=127.0.0.1",
+    `--cert-dir=${files.certDir}`,
+    "--authorization-mode=RBAC",
+    `--token-auth-file=${files.tokens}`,
+    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    `--service-account-key-file=${files.serviceAccountPublicKey}`,
+    `--service-account-signing-key-file=${files.serviceAccountKey}`,
+    "--service-cluster-ip-range=10.0.0.0/16",
+    "--allow-privileged=true",
+    "--endpoint-reconciler-type=none", // it would refuse, every ten seconds, to publish a loopback address
+    "--enable-priority-and-fairness=false",
+    "--profiling=false",
+    // Its admission refuses a pod whose default ServiceAccount is missing, and only the controller manager makes those.
+    ...(controllerManager === "off" ? ["--disable-admission-plugins=ServiceAccount"] : []),
+  ];
+}
+
+/** Arguments of kube-controller-manager, acting as the administrator and serving nothing. */
+export function controllerManagerArgs(files: ControlPlaneFiles): string[] {
+  return [
+    `--kubeconfig=${files.kubeconfig}`,
+    `--controllers=${CONTROLLERS.join(",")}`,
+    `--root-ca-file=${files.servingCa}`,
+    "--secure-port=0",
+    "--leader-elect=false",
+    "--horizontal-pod-autoscaler-sync-period=5s",
+  ];
+}
