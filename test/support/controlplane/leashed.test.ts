@@ -57,23 +57,31 @@ describe("a leashed command", () => {
     expect(command.logTail()).toContain("absent");
   });
 
-  it("dies when the process that started it is killed", async () => {
+  it.each([
+    { how: "is killed", signal: "SIGKILL", reaches: (pid: number) => pid },
+    { how: "loses its terminal together with everything it started", signal: "SIGHUP", reaches: (pid: number) => -pid },
+  ] as const)("dies when the process that started it $how", async ({ signal, reaches }) => {
     const parent = spawn(process.execPath, ["--input-type=module-typescript", "--eval", PARENT, dir], {
       stdio: ["ignore", "pipe", "inherit"],
+      detached: true, // a process group of its own, like a command typed at a terminal
     });
-    const [pid] = await once(createInterface(parent.stdout), "line");
-    expect(processesMentioning(dir)).toContain(Number(pid));
+    await once(createInterface(parent.stdout), "line");
+    expect(processesMentioning(join(dir, "watched"))).not.toEqual([]);
 
-    parent.kill("SIGKILL");
-    await once(parent, "exit");
+    process.kill(reaches(parent.pid!), signal);
+    expect(await once(parent, "exit")).toEqual([null, signal]);
 
-    await until("no process is left", 5_000, async () => processesMentioning(dir).length === 0);
+    await until("no process is left", 5_000, async () => processesMentioning(join(dir, "watched")).length === 0);
   });
 });
 
+// The command says that it runs and then does not mind losing its terminal.
 const PARENT = `
 import { startLeashed } from ${JSON.stringify(new URL("./leashed.ts", import.meta.url).href)};
+import { setTimeout as sleep } from "node:timers/promises";
 const dir = process.argv[1];
-const command = await startLeashed({ name: "tail", file: "tail", args: ["-f", dir + "/log"], logFile: dir + "/log" });
-console.log(command.pid);
+const args = ["-c", "trap '' HUP; echo started; exec tail -f $0", dir + "/watched"];
+const command = await startLeashed({ name: "stubborn", file: "/bin/sh", args, logFile: dir + "/log" });
+while (command.logTail() !== "started") await sleep(10);
+console.log("started");
 `;

@@ -24,11 +24,12 @@ export interface Leashed {
 }
 
 // The shell becomes the command (`exec`), so that the pid is the command's own. What stays behind is a subshell that reads
-// the pipe on fd 0: only this process holds the other end, so end of file means that it ended, even by SIGKILL.
+// the pipe on fd 0: only this process holds the other end, so end of file means that it ended, even by SIGKILL. The subshell
+// ignores what a terminal sends to everything in it, because the command may ignore that or take its time over it.
 const LEASH = `
 log=$1; shift
 exec 3<&0
-(cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) 2>/dev/null &
+(trap '' HUP INT TERM; cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) 2>/dev/null &
 exec "$@" </dev/null >>"$log" 2>&1 3<&-
 `;
 
