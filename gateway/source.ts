@@ -70,12 +70,3 @@ export class SnapshotHolder implements SnapshotSource {
     for (const listener of this.#listeners) listener();
   }
 }
-
-/** Secret material that answers by key and prints nothing but its keys. */
-export function secretMaterial(values: ReadonlyMap<string, string>): SecretMaterial {
-  return {
-    get: (key) => values.get(key),
-    toJSON: () => [...values.keys()],
-    [Symbol.for("nodejs.util.inspect.custom")]: () => `SecretMaterial(${[...values.keys()].join(", ")})`,
-  } as SecretMaterial;
-}

@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help setup setup-test run check test unit integration generate verify-generate golden bench clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: node_modules/.package-lock.json ## Install the Node packages (Node 24 among them)
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+setup-test: setup ## Install what the tests need: redis-server, Chromium, and the control plane's binaries
+	test/support/install.sh
+	test/controlplane/build.sh
+
+run: setup ## Holdfast on the example manifests, with a chat to try; no cluster needed
+	@node examples/run.ts
+
+check: setup ## Lint, types and generated files
+	biome check --error-on-warnings .
+	tsc --noEmit
+	@$(MAKE) --no-print-directory verify-generate
+
+test: check setup-test ## Everything that CI checks
+	test/all.sh
+
+unit: setup ## Tests that need nothing but this checkout
+	npm test --silent -- --selectProjects unit feature
+
+integration: setup-test ## Tests against a real API server, Redis and browser
+	npm test --silent -- --selectProjects integration --runInBand
+
+generate: setup ## CRDs, editor schemas and the reference from the zod schemas
+	node crds/generate.ts
+
+verify-generate: setup ## Fail when a generated file is not what its source makes
+	node crds/generate.ts --check
+
+golden: setup ## Write the golden outputs anew; read the diff before you commit it
+	node test/golden/update.ts
+
+bench: setup ## CPU and memory beside nginx, HAProxy and http-proxy
+	test/bench/install.sh
+	node test/bench/run.ts
+
+clean: ## Remove what was built or installed into this checkout
+	rm -rf node_modules dist
