@@ -1,0 +1,161 @@
+/**
+ * Every metric of the gateway process. A label value is a route's name, a name from a table of ours, or a number that a
+ * backend sent: never text from a client, so the number of series is bounded by the configuration.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { CLOSES } from "./refusals.ts";
+import type { SessionEnd, Traffic } from "./session.ts";
+
+/** `ping`s, closes and other control frames are not messages, so two directions are all there is. */
+type Direction = "from_client" | "to_client";
+
+/** Close codes that have a series of their own (IANA WebSocket Close Code Number Registry). */
+const REGISTERED_CODES: ReadonlySet<number> = new Set([
+  1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 3000, 3003, 3008,
+]);
+
+/** A close code as a label. A peer may send any of 4,000 codes, so the others are folded into their thousands. */
+export function closeCodeLabel(code: number): string {
+  if (REGISTERED_CODES.has(code)) return String(code);
+  if (code >= 3000 && code < 4000) return "3xxx";
+  if (code >= 4000 && code < 5000) return "4xxx";
+  return "other";
+}
+
+export interface HandshakeOutcome {
+  /** `namespace/name`, or empty when no route was matched. */
+  readonly route: string;
+  readonly code: number;
+  readonly reason: string;
+  /** From the request's arrival to its answer. */
+  readonly seconds: number;
+}
+
+/** Counts of one direction since they were last taken over into the metrics. */
+export interface TrafficDelta {
+  readonly fromClient: Readonly<Traffic>;
+  readonly toClient: Readonly<Traffic>;
+}
+
+interface Seen {
+  readonly handshakes: Map<string, { code: number; reason: string }>;
+  readonly closes: Map<string, { code: string; reason: string; side: string }>;
+  open: number;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  /** What each route has series for, so that a deleted route's can be removed. */
+  readonly #seen = new Map<string, Seen>();
+
+  readonly #handshakes = this.#counter("handshakes_total", "Handshakes by how they ended.", [
+    "route",
+    "code",
+    "reason",
+  ]);
+  readonly #closes = this.#counter("closes_total", "Connections that ended.", ["route", "code", "reason", "side"]);
+  readonly #messages = this.#counter("messages_total", "Data messages forwarded.", ["route", "direction"]);
+  readonly #bytes = this.#counter("message_bytes_total", "Bytes forwarded, frame headers included.", [
+    "route",
+    "direction",
+  ]);
+  readonly #connections = this.#gauge("connections", "Open connections.", ["route"]);
+  readonly #duration = new Histogram({
+    name: "holdfast_handshake_duration_seconds",
+    help: "Time from a handshake's request to its answer.",
+    labelNames: ["route"],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 10],
+    registers: [this.registry],
+  });
+  readonly #resets = this.#counter("client_resets_total", "Connections reset before or during a handshake.", []);
+  readonly #sequence = this.#gauge("snapshot_sequence", "Sequence of the snapshot that is served.", []);
+  readonly #refused = this.#counter("snapshot_refused_total", "Snapshots that could not be served.", []);
+  readonly #busUp = this.#gauge("bus_up", "Whether the bus carries messages between gateway pods.", []);
+
+  #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name: `holdfast_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> {
+    return new Gauge({ name: `holdfast_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #of(route: string): Seen {
+    let seen = this.#seen.get(route);
+    if (!seen) {
+      seen = { handshakes: new Map(), closes: new Map(), open: 0 };
+      this.#seen.set(route, seen);
+    }
+    return seen;
+  }
+
+  /** Counts a handshake; each one is counted exactly once. */
+  handshake({ route, code, reason, seconds }: HandshakeOutcome): void {
+    this.#of(route).handshakes.set(`${code} ${reason}`, { code, reason });
+    this.#handshakes.inc({ route, code, reason });
+    this.#duration.observe({ route }, seconds);
+  }
+
+  opened(route: string): void {
+    this.#of(route).open += 1;
+    this.#connections.inc({ route });
+  }
+
+  /** Counts an open connection's end; each one is counted exactly once. */
+  closed(route: string, end: SessionEnd): void {
+    const labels = { code: closeCodeLabel(end.code), reason: end.reason, side: CLOSES[end.reason].side };
+    const seen = this.#of(route);
+    seen.open -= 1;
+    seen.closes.set(`${labels.code} ${labels.reason}`, labels);
+    this.#closes.inc({ route, ...labels });
+    this.#connections.dec({ route });
+  }
+
+  /** Adds traffic that was counted frame by frame elsewhere, in lumps (never for each frame). */
+  traffic(route: string, { fromClient, toClient }: TrafficDelta): void {
+    this.#add(route, "from_client", fromClient);
+    this.#add(route, "to_client", toClient);
+  }
+
+  #add(route: string, direction: Direction, { messages, bytes }: Readonly<Traffic>): void {
+    if (messages > 0) this.#messages.inc({ route, direction }, messages);
+    if (bytes > 0) this.#bytes.inc({ route, direction }, bytes);
+  }
+
+  clientReset(): void {
+    this.#resets.inc();
+  }
+
+  snapshotServed(sequence: number): void {
+    this.#sequence.set(sequence);
+  }
+
+  snapshotRefused(): void {
+    this.#refused.inc();
+  }
+
+  bus(state: "up" | "down"): void {
+    this.#busUp.set(state === "up" ? 1 : 0);
+  }
+
+  /** Drops the series of routes that no longer exist and have no connection, so that churn does not grow memory. */
+  retain(exists: (route: string) => boolean): void {
+    for (const [route, seen] of this.#seen) {
+      if (route === "" || seen.open > 0 || exists(route)) continue;
+      for (const labels of seen.handshakes.values()) this.#handshakes.remove({ route, ...labels });
+      for (const labels of seen.closes.values()) this.#closes.remove({ route, ...labels });
+      for (const direction of ["from_client", "to_client"] as const) {
+        this.#messages.remove({ route, direction });
+        this.#bytes.remove({ route, direction });
+      }
+      this.#connections.remove({ route });
+      this.#duration.remove({ route });
+      this.#seen.delete(route);
+    }
+  }
+}
+
+/** Adds Node's own process metrics: CPU, memory, descriptors, event loop lag. Once for each process. */
+export function addProcessMetrics(metrics: Metrics): void {
+  collectDefaultMetrics({ register: metrics.registry });
+}
