@@ -90,18 +90,37 @@ export function createClusterStore(): ClusterStore {
   };
 }
 
-/** Reads a WebSocketRoute as the API or a file gave it; a broken one becomes an entry too. */
-export function readRoute(object: KubernetesObject): RouteEntry {
-  return entry(object, parseRoute(object));
+/**
+ * Reads a WebSocketRoute as the API or a file gave it; a broken one becomes an entry too.
+ *
+ * @param before - the entry it replaces: its parsed value is kept when only metadata or status changed (same uid and generation),
+ * so that a status write costs neither a parse nor a new snapshot part
+ */
+export function readRoute(object: KubernetesObject, before?: RouteEntry): RouteEntry {
+  return entry(object, before, parseRoute);
 }
 
-/** Reads a WebSocketGateway as the API or a file gave it; a broken one becomes an entry too. */
-export function readGateway(object: KubernetesObject): GatewayEntry {
-  return entry(object, parseGateway(object));
+/** Reads a WebSocketGateway as the API or a file gave it; the same as `readRoute`. */
+export function readGateway(object: KubernetesObject, before?: GatewayEntry): GatewayEntry {
+  return entry(object, before, parseGateway);
 }
 
-function entry<T>(object: KubernetesObject, parsed: Entry<T>["parsed"]): Entry<T> {
-  return { metadata: object.metadata, status: (object as { status?: unknown }).status, parsed };
+function entry<T>(
+  object: KubernetesObject,
+  before: Entry<T> | undefined,
+  parse: (object: unknown) => Entry<T>["parsed"],
+): Entry<T> {
+  const { metadata } = object;
+  const sameSpec =
+    before !== undefined &&
+    metadata.generation !== undefined &&
+    before.metadata.generation === metadata.generation &&
+    before.metadata.uid === metadata.uid;
+  return {
+    metadata,
+    status: (object as { status?: unknown }).status,
+    parsed: sameSpec ? before.parsed : parse(object),
+  };
 }
 
 /**

@@ -10,6 +10,15 @@ export interface ObjectMeta {
   readonly deletionTimestamp?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly ownerReferences?: readonly OwnerReference[] | undefined;
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean | undefined;
 }
 
 export interface KubernetesObject {
@@ -65,6 +74,7 @@ export interface Secret extends KubernetesObject {
 export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>> | undefined;
   readonly binaryData?: Readonly<Record<string, string>> | undefined;
+  readonly immutable?: boolean | undefined;
 }
 
 export type Namespace = KubernetesObject;
