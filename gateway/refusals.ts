@@ -96,3 +96,8 @@ export const CLOSES = {
 } as const satisfies Record<string, CloseCode>;
 
 export type CloseReason = keyof typeof CLOSES;
+
+/** Whether a stage's result is a refusal; the values of the other stages have no `reason`. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === "object" && value !== null && "reason" in value && (value.reason as string) in REFUSALS;
+}
