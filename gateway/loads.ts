@@ -1,10 +1,6 @@
 /** How many connections of this process each backend endpoint carries, dials included; the balancer reads it. */
+import { endpointKey } from "./balance.ts";
 import type { Endpoint } from "./snapshot.ts";
-
-/** `address:port`, with IPv6 in brackets. */
-export function endpointName({ address, port }: Endpoint): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
 
 export class EndpointLoads {
   readonly #counts = new Map<string, number>();
@@ -30,7 +26,7 @@ export class EndpointLoads {
   #name(endpoint: Endpoint): string {
     let name = this.#names.get(endpoint);
     if (name === undefined) {
-      name = endpointName(endpoint);
+      name = endpointKey(endpoint);
       this.#names.set(endpoint, name);
     }
     return name;

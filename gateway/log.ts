@@ -23,9 +23,13 @@ export function createLog({ level, destination }: LogOptions): Logger {
 /** Longest client-given text in a log line. */
 const MAX_CLIENT_TEXT = 256;
 
-/** Text from a client, bounded. JSON encoding does the escaping. */
+/**
+ * Text from a client, bounded; JSON encoding does the escaping. The cut is copied, for a slice would keep the whole text
+ * in memory for as long as the connection lives.
+ */
 export function clip(text: string | undefined): string | undefined {
-  return text === undefined || text.length <= MAX_CLIENT_TEXT ? text : `${text.slice(0, MAX_CLIENT_TEXT)}…`;
+  if (text === undefined || text.length <= MAX_CLIENT_TEXT) return text;
+  return Buffer.from(`${text.slice(0, MAX_CLIENT_TEXT)}…`).toString();
 }
 
 /** A request target without its query: even a parameter's name may be a credential (A8). */

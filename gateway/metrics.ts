@@ -27,8 +27,8 @@ export interface HandshakeOutcome {
   readonly route: string;
   readonly code: number;
   readonly reason: string;
-  /** From the request's arrival to its answer. */
-  readonly seconds: number;
+  /** From the request's arrival to its answer; absent when no whole request arrived. */
+  readonly seconds?: number;
 }
 
 /** Counts of one direction since they were last taken over into the metrics. */
@@ -93,7 +93,7 @@ export class Metrics {
   handshake({ route, code, reason, seconds }: HandshakeOutcome): void {
     this.#of(route).handshakes.set(`${code} ${reason}`, { code, reason });
     this.#handshakes.inc({ route, code, reason });
-    this.#duration.observe({ route }, seconds);
+    if (seconds !== undefined) this.#duration.observe({ route }, seconds);
   }
 
   opened(route: string): void {
