@@ -1,0 +1,265 @@
+/** The policy blocks that a route and a gateway's `defaults` share. */
+import { z } from "zod";
+import { Authentication } from "./authentication.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { cidr, dataKey, duration, objectName, origin, size, token } from "./fields.ts";
+import { durationOrNaN } from "./primitives.ts";
+import { RequestHeaders } from "./routing.ts";
+import { atLeastOneOf, exactlyOneOf, type Rule, setList, withRules } from "./rules.ts";
+
+const ClientIPs = z
+  .strictObject({
+    allow: setList(z.array(cidr()).max(256)).describe("Only these may connect; everyone where omitted.").optional(),
+    deny: setList(z.array(cidr()).max(256)).describe("These may not connect, even where allowed.").optional(),
+  })
+  .describe("Client addresses that may connect, in CIDR notation.");
+
+const positive = (): z.ZodInt => z.int().min(1).max(1_000_000_000);
+const rateInterval = (): z.ZodString => duration({ min: "100ms", max: "1h" });
+
+const EventRate = z.strictObject({
+  rate: positive().describe("How many are let through in one interval, in the long run."),
+  interval: rateInterval().default("1s").describe("The interval of the rate."),
+  burst: positive().describe("How many may come at once; the rate where omitted.").optional(),
+});
+
+const ByteRate = z.strictObject({
+  rate: size({ min: "1", max: "1Ti" }).describe("Bytes that are let through in one interval, in the long run."),
+  interval: rateInterval().default("1s").describe("The interval of the rate."),
+  burst: size({ min: "1", max: "1Ti" }).describe("Bytes that may come at once; the rate where omitted.").optional(),
+});
+
+const Limits = z
+  .strictObject({
+    connections: z
+      .strictObject({
+        total: positive().describe("Open connections of this route, in each gateway pod.").optional(),
+        perClientIP: positive().describe("Open connections from one client address, in each gateway pod.").optional(),
+        perUser: positive().describe("Open connections of one authenticated user.").optional(),
+      })
+      .describe("Open connections; what is over is refused with 503, or 429 for one client, and Retry-After.")
+      .optional(),
+    handshakes: z
+      .strictObject({ perClientIP: EventRate.describe("Handshakes from one client address.").optional() })
+      .describe("Rates of handshakes; what is over is refused with 429 and Retry-After.")
+      .optional(),
+    messages: z
+      .strictObject({
+        perConnection: EventRate.describe("Messages from one client.").optional(),
+        onExceeded: z
+          .enum(["Close", "Drop", "Throttle", "Report"])
+          .describe("Close (1008), Drop the message, Throttle (stop reading for a while), or only Report.")
+          .optional(),
+      })
+      .describe("Rates of messages from clients.")
+      .optional(),
+    bytes: z
+      .strictObject({ perConnection: ByteRate.describe("Bytes from one client.").optional() })
+      .describe("Rates of bytes from clients.")
+      .optional(),
+    maxMessageSize: size({ min: "1", max: "1Gi" })
+      .describe(
+        `Largest message in either direction, in bytes; a larger one closes with 1009. ${DEFAULTS.limits.maxMessageSize} where omitted.`,
+      )
+      .optional(),
+    maxQueuedBytes: size({ min: "4Ki", max: "1Gi" })
+      .describe(`Bytes that may wait for a client that does not read. ${DEFAULTS.limits.maxQueuedBytes} where omitted.`)
+      .optional(),
+    onSlowClient: z
+      .enum(["Close", "DropOldest", "Pause"])
+      .describe(
+        `What happens at maxQueuedBytes: Close (1008), DropOldest (hub messages), or Pause (stop reading the backend). ${DEFAULTS.onSlowClient.backends} with backendRefs and ${DEFAULTS.onSlowClient.hub} without where omitted.`,
+      )
+      .optional(),
+  })
+  .describe("Bounds on what clients may use.");
+
+const Timeouts = z
+  .strictObject({
+    handshake: duration({ min: "100ms", max: "10m" })
+      .describe(`From the accepted request to the 101. ${DEFAULTS.timeouts.handshake} where omitted.`)
+      .optional(),
+    connect: duration({ min: "10ms", max: "10m" })
+      .describe(`To open a TCP connection to a backend. ${DEFAULTS.timeouts.connect} where omitted.`)
+      .optional(),
+    idle: duration({ min: "1s", max: "720h", off: "to turn it off" })
+      .describe(`Without a message in either direction; closes with 3008. ${DEFAULTS.timeouts.idle} where omitted.`)
+      .optional(),
+    maxLifetime: duration({ min: "1s", max: "8760h", off: "to turn it off" })
+      .describe(`Of a connection; closes with 1001. ${DEFAULTS.timeouts.maxLifetime} (off) where omitted.`)
+      .optional(),
+  })
+  .describe("How long things may take, as durations such as 500ms, 30s or 1h30m.");
+
+interface KeepAliveValue {
+  readonly interval?: string | undefined;
+  readonly timeout?: string | undefined;
+}
+const { interval: defaultInterval, timeout: defaultTimeout } = DEFAULTS.keepAlive;
+const celOr = (field: string, fallback: string): string =>
+  `duration(has(self.${field}) ? self.${field} : '${fallback}')`;
+
+const timeoutBelowInterval: Rule<KeepAliveValue> = {
+  cel: `${celOr("interval", defaultInterval)} == duration('0s') || ${celOr("timeout", defaultTimeout)} < ${celOr("interval", defaultInterval)}`,
+  message: `timeout (${defaultTimeout} where omitted) must be shorter than interval (${defaultInterval} where omitted)`,
+  holds: ({ interval = defaultInterval, timeout = defaultTimeout }) =>
+    durationOrNaN(interval) === 0 || durationOrNaN(timeout) < durationOrNaN(interval),
+};
+
+const KeepAlive = withRules(
+  z.strictObject({
+    interval: duration({ min: "1s", max: "24h", off: "to turn it off" })
+      .describe(`Between pings to the client. ${defaultInterval} where omitted.`)
+      .optional(),
+    timeout: duration({ min: "100ms", max: "1h" })
+      .describe(`For the answer to a ping before the client counts as gone. ${defaultTimeout} where omitted.`)
+      .optional(),
+  }),
+  timeoutBelowInterval,
+).describe("Pings that find clients which vanished without a word.");
+
+const NAMED_KEYS = ["Header", "QueryParam", "Cookie", "Claim"] as const;
+
+const HashKey = withRules(
+  z.strictObject({
+    type: z
+      .enum(["ConnectionID", "ClientIP", ...NAMED_KEYS])
+      .describe("What is hashed. ConnectionID survives reconnects, also from another address."),
+    name: z.string().min(1).max(256).describe("Name of the header, query parameter, cookie or claim.").optional(),
+  }),
+  {
+    cel: "self.type in ['Header', 'QueryParam', 'Cookie', 'Claim'] ? has(self.name) : !has(self.name)",
+    message: "name is needed for Header, QueryParam, Cookie and Claim, and for nothing else",
+    holds: (key) => NAMED_KEYS.some((type) => type === key.type) === (key.name !== undefined),
+  },
+);
+
+const LoadBalancing = withRules(
+  z.strictObject({
+    type: z
+      .enum(["ConsistentHash", "LeastConnections", "RoundRobin", "Random"])
+      .describe(`How an endpoint is chosen. ${DEFAULTS.loadBalancing.type} where omitted.`)
+      .optional(),
+    consistentHash: z
+      .strictObject({
+        key: HashKey.describe(`What is hashed. ${DEFAULTS.loadBalancing.key.type} where omitted.`).optional(),
+        maxLoad: z
+          .int()
+          .min(100)
+          .max(1000)
+          .describe(
+            `Percent of the mean load that an endpoint may carry before its keys overflow to the next one. ${DEFAULTS.loadBalancing.maxLoad} where omitted.`,
+          )
+          .optional(),
+      })
+      .describe("Of type ConsistentHash: one key stays with one endpoint.")
+      .optional(),
+  }),
+  {
+    cel: "!has(self.consistentHash) || !has(self.type) || self.type == 'ConsistentHash'",
+    message: "consistentHash belongs to type ConsistentHash only",
+    holds: (value) => value.consistentHash === undefined || value.type === undefined || value.type === "ConsistentHash",
+  },
+).describe("How connections are spread over the ready endpoints of the backends.");
+
+interface ActiveValue {
+  readonly interval: string;
+  readonly timeout: string;
+}
+const probeFitsInterval: Rule<ActiveValue> = {
+  cel: "duration(self.timeout) <= duration(self.interval)",
+  message: "timeout must not be longer than interval",
+  holds: ({ interval, timeout }) => durationOrNaN(timeout) <= durationOrNaN(interval),
+};
+
+const Passive = z.strictObject({
+  consecutiveFailures: z.int().min(1).max(1000).describe("Failed dials in a row that eject an endpoint."),
+  ejectFor: duration({ min: "1s", max: "1h" }).describe("How long it gets no new connections."),
+});
+
+const Active = withRules(
+  z.strictObject({
+    path: z
+      .string()
+      .min(1)
+      .max(1024)
+      .regex(/^\/[^\s#]*$/, "must be a path that starts with /")
+      .describe("Path of the HTTP request; 2xx is healthy."),
+    interval: duration({ min: "1s", max: "1h" }).default("10s").describe("Between two requests to an endpoint."),
+    timeout: duration({ min: "100ms", max: "1m" }).default("2s").describe("For the answer."),
+  }),
+  probeFitsInterval,
+);
+
+const Health = withRules(
+  z.strictObject({
+    passive: Passive.describe("Learn from failed dials.").optional(),
+    active: Active.describe("Ask the endpoints.").optional(),
+  }),
+  atLeastOneOf("passive", "active"),
+).describe("Which endpoints get new connections, beyond their readiness in Kubernetes.");
+
+const KeyRef = z.strictObject({
+  name: objectName().describe("Name of the ConfigMap, in the route's namespace."),
+  key: dataKey().describe("Key in its data."),
+});
+
+const Messages = z
+  .strictObject({
+    accept: setList(
+      z
+        .array(z.enum(["Text", "Binary"]))
+        .min(1)
+        .max(2),
+    )
+      .describe("Kinds of messages that clients may send; both where omitted.")
+      .optional(),
+    schema: withRules(
+      z.strictObject({
+        configMapRef: KeyRef.describe("The schema stands in a ConfigMap.").optional(),
+        inline: z.string().min(2).max(65536).describe("The schema itself, as JSON text.").optional(),
+      }),
+      exactlyOneOf("configMapRef", "inline"),
+    )
+      .describe("JSON Schema (2020-12) that every message from a client must satisfy.")
+      .optional(),
+    transform: z
+      .strictObject({
+        fromClient: z.string().max(8192).describe("CEL expression for messages from the client.").optional(),
+        toClient: z.string().max(8192).describe("CEL expression for messages to the client.").optional(),
+      })
+      .describe("CEL expressions over message and claims, whose value is sent on instead of the message.")
+      .optional(),
+    onInvalid: z
+      .enum(["Close", "Drop", "Report"])
+      .describe("What happens to a message that does not satisfy the schema: Close (1007), Drop it, or only Report.")
+      .optional(),
+  })
+  .describe("Policies that read the messages.");
+
+export const policyFields = {
+  requestHeaders: RequestHeaders.optional(),
+  authentication: Authentication.optional(),
+  origins: setList(z.array(origin()).min(1).max(64))
+    .describe("Origins (of web pages) that may connect, exact or with one leading wildcard; any where omitted.")
+    .optional(),
+  clientIPs: ClientIPs.optional(),
+  limits: Limits.optional(),
+  timeouts: Timeouts.optional(),
+  keepAlive: KeepAlive.optional(),
+  loadBalancing: LoadBalancing.optional(),
+  health: Health.optional(),
+  messages: Messages.optional(),
+  onChange: z
+    .enum(["Keep", "Apply", "Close"])
+    .describe(
+      `What a change of the route means for open connections: Keep their policies, Apply the new ones, or Close (paced). ${DEFAULTS.onChange} where omitted.`,
+    )
+    .optional(),
+} as const;
+
+export const protocols = z
+  .array(token())
+  .min(1)
+  .max(32)
+  .describe("Sec-WebSocket-Protocol values that may be negotiated, in order of preference; any where omitted.");
