@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Builds etcd, kube-apiserver, kube-controller-manager, kubectl and helm from the versions pinned in go.mod and prints, as
-# its last line, the folder that holds all five. Progress goes to stderr. What is there already is not built again.
+# Builds the named tools, or the control plane's five when none is named, from the versions pinned in go.mod and prints, as
+# its last line, the folder that holds them. Progress goes to stderr. What is there already is not built again.
+#
+#   build.sh                                       etcd, kube-apiserver, kube-controller-manager, kubectl and helm
+#   build.sh kube-scheduler kubelet kube-proxy     what a node needs beside them
 #
 #   HOLDFAST_CACHE      where the binaries are kept (default: $XDG_CACHE_HOME/holdfast or ~/.cache/holdfast)
 #   KUBEBUILDER_ASSETS  a folder whose etcd, kube-apiserver and kubectl are used instead of building those
@@ -16,7 +19,11 @@ tools=(
 	"kubectl k8s.io/kubernetes/cmd/kubectl"
 	"kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager"
 	"helm helm.sh/helm/v4/cmd/helm"
+	"kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler"
+	"kubelet k8s.io/kubernetes/cmd/kubelet"
+	"kube-proxy k8s.io/kubernetes/cmd/kube-proxy"
 )
+control_plane=(kube-apiserver etcd kubectl kube-controller-manager helm)
 
 say() { echo "controlplane: $*" >&2; }
 fail() {
@@ -54,6 +61,16 @@ build() {
 	say "built $name in $((SECONDS - start)) s"
 }
 
+# Cuts the table down to the named tools.
+choose() {
+	local name tool chosen=()
+	for name in "$@"; do
+		for tool in "${tools[@]}"; do [[ ${tool%% *} != "$name" ]] || chosen+=("$tool"); done
+	done
+	((${#chosen[@]} == $#)) || fail "unknown tool among '$*': known are $(printf '%s ' "${tools[@]%% *}")"
+	tools=("${chosen[@]}")
+}
+
 has_all() {
 	local tool
 	for tool in "${tools[@]}"; do [[ -x $1/${tool%% *} ]] || return 1; done
@@ -83,6 +100,8 @@ link_assets() {
 
 main() {
 	local version key home assets=${KUBEBUILDER_ASSETS:-}
+	(($#)) || set -- "${control_plane[@]}"
+	choose "$@"
 	version=$(required k8s.io/kubernetes)
 	[[ -n $version ]] || fail "go.mod requires no version of k8s.io/kubernetes"
 	if [[ -n $assets ]]; then
@@ -105,4 +124,4 @@ main() {
 	echo "$home/bin"
 }
 
-main
+main "$@"

@@ -41,8 +41,8 @@ function program(folder: string, name: string, content: string): void {
   chmodSync(join(dir, folder, name), 0o755);
 }
 
-const build = (env: Record<string, string> = {}) =>
-  runCommand(SCRIPT, [], {
+const build = (env: Record<string, string> = {}, tools: readonly string[] = []) =>
+  runCommand(SCRIPT, tools, {
     env: {
       PATH: `${join(dir, "tools")}:/usr/bin:/bin`,
       HOLDFAST_CACHE: join(dir, "cache"),
@@ -76,6 +76,17 @@ describe("build.sh", () => {
 
     expect(compiled()).toEqual(["go.etcd.io/etcd/server/v3"]);
     expect(readdirSync(bin).sort()).toEqual(ALL);
+  });
+
+  it("builds just the named tools, and says which there are when a name is wrong", async () => {
+    program("tools", "go", COMPILER);
+
+    const named = await build({}, ["kubelet", "etcd"]);
+    const unknown = await build({}, ["kubelet", "kubeproxy"]);
+
+    expect(readdirSync(lastLine(named.stdout)).sort()).toEqual(["etcd", "kubelet"]);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain("unknown tool among 'kubelet kubeproxy': known are kube-apiserver");
   });
 
   it("leaves no program behind when the compiler fails, and fails itself", async () => {
