@@ -3,12 +3,12 @@ export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Calls back once after `ms`; the returned function cancels. */
-  setTimer(ms: number, callback: () => void): () => void;
+  after(ms: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimer(ms, callback) {
+  after(ms, callback) {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
@@ -23,7 +23,7 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const cancel = clock.setTimer(ms, done);
+    const cancel = clock.after(ms, done);
     signal.addEventListener("abort", done, { once: true });
   });
 }

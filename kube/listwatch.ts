@@ -243,7 +243,7 @@ function withoutLastApplied(annotations: Readonly<Record<string, string>> | unde
 function silenceDetector(clock: Clock, onSilence: () => void) {
   let expired = false;
   const arm = () =>
-    clock.setTimer(SILENCE_MS, () => {
+    clock.after(SILENCE_MS, () => {
       expired = true;
       onSilence();
     });
