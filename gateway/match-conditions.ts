@@ -45,13 +45,14 @@ const SEPARATOR = "\0";
 export class ConditionIndex {
   /** More header conditions first, then more query conditions: Gateway API's order. */
   readonly #tiers: Tier[] = [];
+  #added = 0;
 
   /** To be called in the order of the routes. */
   add(route: Route, match: RouteMatch, compile: Compile): void {
     const headers = distinct(match.headers.map((header) => ({ ...header, name: header.name.toLowerCase() })));
     const params = distinct(match.queryParams);
     const tier = this.#tier(headers.length, params.length);
-    const candidate = { route, match, order: route.order };
+    const candidate = { route, match, order: this.#added++ };
     if ([...headers, ...params].every((condition) => condition.type === "Exact")) {
       addExact(tier, candidate, { headers, params });
     } else {

@@ -79,7 +79,7 @@ function* compileInSteps(routes: readonly Route[]): Generator<undefined, Matcher
   const listeners = new Map<string, HostIndex>();
   const patterns = new Map<string, RE2JS>();
   // Everything below relies on routes coming in their order: the first of equals stays.
-  for (const route of routes.toSorted((a, b) => a.order - b.order)) {
+  for (const route of routes.toSorted(byPrecedence)) {
     const compile = (pattern: string): RE2JS => compilePattern(pattern, patterns, route);
     for (const { listener, hostname, match } of placesOf(route)) {
       const hosts = listeners.get(listener) ?? new HostIndex();
@@ -89,6 +89,13 @@ function* compileInSteps(routes: readonly Route[]): Generator<undefined, Matcher
     }
   }
   return { find: (request) => listeners.get(request.listener)?.find(request) };
+}
+
+/** The older route first, then by namespace and name. */
+function byPrecedence(a: Route, b: Route): number {
+  if (a.order !== b.order) return a.order - b.order;
+  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
 }
 
 function* placesOf(route: Route): Generator<{ listener: string; hostname: string; match: RouteMatch }> {

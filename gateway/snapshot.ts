@@ -46,7 +46,10 @@ export const Route = z.strictObject({
   namespace: name,
   name,
   generation: z.int().min(0),
-  /** Rank among equals: the older route first, then namespace/name. Unique in a snapshot. */
+  /**
+   * Among equals the lower one wins, then the smaller namespace/name: when the route was created, in seconds since the epoch (0 where
+   * that is not known). Not a rank, because a rank would change other routes' parts when one comes or goes.
+   */
   order: z.int().min(0),
   /** Listener names of this gateway that the route is attached to. */
   listeners: z.array(name).min(1),
