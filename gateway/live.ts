@@ -27,6 +27,8 @@ export interface Facts {
   /** `address:port` of the backend; absent for a hub. */
   readonly endpoint: string | undefined;
   readonly protocol: string | undefined;
+  /** Name of the credential that the client showed. */
+  readonly principal: string | undefined;
 }
 
 interface Tally {
@@ -115,6 +117,7 @@ export class LiveConnections {
       connectionId: facts.connectionId,
       endpoint: facts.endpoint,
       protocol: facts.protocol,
+      principal: facts.principal,
       side: CLOSES[end.reason].side,
       reason: end.reason,
       code: end.code,

@@ -51,6 +51,8 @@ export interface ConnectionLine {
   readonly caller: Caller;
   readonly route: string;
   readonly connectionId: string;
+  /** The name of the credential that the client showed, never the credential. */
+  readonly principal: string | undefined;
   readonly endpoint: string | undefined;
   readonly protocol: string | undefined;
   readonly side: string;

@@ -1,0 +1,317 @@
+/**
+ * The pipeline of a handshake: parse, match, authenticate, admit, pick, dial, and only then the 101 and a session.
+ * Every way through it ends in one outcome of the `Attempt`; nothing is answered with a 101 before `commit`.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { Attempt, type AttemptTools } from "./attempt.ts";
+import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./balance.ts";
+import { ClientWatch } from "./client-watch.ts";
+import { CONNECTION_ID_NAME, type ConnectionId, issueConnectionId, presentedConnectionIds } from "./connection-id.ts";
+import { decideUpgrade, type Plan } from "./decide.ts";
+import { type Dialled, dial } from "./dial.ts";
+import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
+import { upstreamHead } from "./headers.ts";
+import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
+import type { EndpointLoads } from "./loads.ts";
+import type { Permit, Permits } from "./permits.ts";
+import { isRefusal, type Refusal, refuse } from "./refusals.ts";
+import type { UpgradeEvent } from "./server.ts";
+import type { Session, SessionEnd } from "./session.ts";
+import { type Endpoint, type Route, type SecretMaterial, SNAPSHOT_OBJECTS } from "./snapshot.ts";
+import type { Loaded, SnapshotSource } from "./source.ts";
+import { openTunnel } from "./tunnel.ts";
+
+export interface HubAcceptance {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly route: Route;
+  readonly protocol: string | undefined;
+  readonly responseHeaders: readonly (readonly [string, string])[];
+  readonly connectionId: string;
+  onEnd(end: SessionEnd): void;
+}
+
+/** The part of the hub that takes connections: it answers the 101 itself. */
+export interface HubDoor {
+  accept(acceptance: HubAcceptance): Session;
+}
+
+export interface UpgradeTools extends AttemptTools {
+  readonly source: SnapshotSource;
+  readonly permits: Permits;
+  readonly live: LiveConnections;
+  readonly loads: EndpointLoads;
+  readonly hub: HubDoor;
+  /** Why no handshake is taken at the moment, if so. */
+  readonly closedFor: () => Refusal | undefined;
+}
+
+/** How often a handshake is tried: on another endpoint once, when the first one was not sent anything (C5). */
+const MAX_TRIES = 2;
+
+/** What a connection gives back when it ends, whatever happens. */
+interface Held {
+  readonly permit: Permit;
+  readonly releaseEndpoint?: () => void;
+}
+
+interface Reached {
+  readonly dialled: Exclude<Dialled, { kind: "failed" }>;
+  readonly endpoint: Endpoint;
+  readonly release: () => void;
+}
+
+export class UpgradePipeline {
+  readonly #tools: UpgradeTools;
+  /** Round-robin positions by route name; they outlive snapshots. */
+  readonly #cursors = new Map<string, Cursor>();
+  readonly #idKeys = new WeakMap<SecretMaterial, Buffer>();
+  /** Signs IDs where the secret material brings no key: then they last as long as this process. */
+  readonly #ownIdKey: Buffer;
+
+  constructor(tools: UpgradeTools) {
+    this.#tools = tools;
+    this.#ownIdKey = tools.random.bytes(32);
+  }
+
+  /** Serves one upgrade to its end. Never rejects, and never throws. */
+  async serve(event: UpgradeEvent): Promise<void> {
+    const { request, socket, remoteAddress } = event;
+    const attempt = new Attempt(this.#tools, { target: request.url ?? "", remoteAddress });
+    try {
+      await this.#serve(event, attempt);
+    } catch (error) {
+      this.#tools.log.error({ event: "failure", route: attempt.routeName, err: error }, "a handshake failed");
+      attempt.refused(socket, refuse("InternalError"));
+    }
+  }
+
+  /** Forgets what was kept for routes that are gone. */
+  retain(exists: (route: string) => boolean): void {
+    for (const route of this.#cursors.keys()) if (!exists(route)) this.#cursors.delete(route);
+  }
+
+  async #serve(event: UpgradeEvent, attempt: Attempt): Promise<void> {
+    const { request, socket, head, port, remoteAddress } = event;
+    const { source, permits, closedFor } = this.#tools;
+    const closed = closedFor();
+    if (closed) return attempt.refused(socket, closed);
+    const loaded = source.current;
+    if (!loaded) return attempt.refused(socket, refuse("NotReady"));
+    const { method, url, httpVersion, rawHeaders } = request;
+    const facts = { method, url, httpVersion, rawHeaders, head, remoteAddress, port };
+    const plan = decideUpgrade(facts, loaded, attempt);
+    if (isRefusal(plan)) return attempt.refused(socket, plan);
+    const permit = permits.acquire({ route: plan.route, clientIP: plan.client.ip });
+    if (isRefusal(permit)) return attempt.refused(socket, permit);
+    try {
+      if (plan.route.hub) this.#joinHub({ event, plan, attempt, permit });
+      else await this.#proxy({ event, plan, attempt, permit });
+    } catch (error) {
+      permit.release();
+      throw error;
+    }
+  }
+
+  #identify({ handshake, loaded }: Plan): ConnectionId {
+    const presented = presentedConnectionIds(handshake);
+    const { random } = this.#tools;
+    return issueConnectionId({ presented, key: this.#idKey(loaded), random: (size) => random.bytes(size) });
+  }
+
+  #idKey({ secrets }: Loaded): Buffer {
+    let key = this.#idKeys.get(secrets);
+    if (!key) {
+      const text = secrets.get(SNAPSHOT_OBJECTS.connectionIdKey);
+      key = text === undefined ? this.#ownIdKey : Buffer.from(text, "base64");
+      this.#idKeys.set(secrets, key);
+    }
+    return key;
+  }
+
+  #joinHub({ event, plan, attempt, permit }: Admitted): void {
+    const identity = this.#identify(plan);
+    const { request, socket, head } = event;
+    const protocol = plan.admission.preferred;
+    const facts = factsOf({ plan, attempt, id: identity.id, endpoint: undefined, protocol });
+    this.#open({ permit }, facts, (onEnd) => {
+      const responseHeaders = connectionHeaders(identityOf(plan, identity, event));
+      const { route } = plan;
+      return this.#tools.hub.accept({
+        request,
+        socket,
+        head,
+        route,
+        protocol,
+        responseHeaders,
+        connectionId: identity.id,
+        onEnd,
+      });
+    });
+    attempt.accepted();
+  }
+
+  async #proxy({ event, plan, attempt, permit }: Admitted): Promise<void> {
+    const identity = this.#identify(plan);
+    const { socket } = event;
+    const watch = new ClientWatch(socket);
+    const reached = await this.#reach(plan, identity, { event, signal: watch.signal });
+    const verdict = watch.stop();
+    if (verdict !== "waiting" || isRefusal(reached)) {
+      permit.release();
+      if (!isRefusal(reached)) abandon(reached);
+      return attempt.refused(socket, refusalFor(verdict, reached));
+    }
+    const { dialled, endpoint, release } = reached;
+    if (dialled.kind === "rejected") {
+      permit.release();
+      release();
+      return attempt.relayed(socket, relayedAnswer(dialled));
+    }
+    const ownHeaders = connectionHeaders(identityOf(plan, identity, event));
+    const { protocol, extensions, headers: backendHeaders } = dialled;
+    socket.write(
+      switchingHead({ key: plan.handshake.key, protocol, extensions, backendHeaders, ownHeaders }),
+      "latin1",
+    );
+    attempt.accepted();
+    const facts = factsOf({ plan, attempt, id: identity.id, endpoint: endpointKey(endpoint), protocol });
+    this.#tunnel({ socket, dialled, facts, held: { permit, releaseEndpoint: release } });
+  }
+
+  /** Apart from `#proxy`, so that what a connection keeps alive is only what is named here. */
+  #tunnel({ socket, dialled, facts, held }: Tunnelled): void {
+    const { limits } = facts.route;
+    const { clock } = this.#tools;
+    this.#open(held, facts, (onEnd) =>
+      openTunnel({
+        client: socket,
+        backend: dialled.socket,
+        clientHead: Buffer.alloc(0),
+        backendHead: dialled.head,
+        limits,
+        rsv: dialled.rsv,
+        clock,
+        onEnd,
+      }),
+    );
+  }
+
+  /** Opens a session and gives back what it holds when it ends, also when that is at once. */
+  #open({ permit, releaseEndpoint }: Held, facts: Facts, start: (onEnd: (end: SessionEnd) => void) => Session): void {
+    const { live } = this.#tools;
+    let connection: LiveConnection | undefined;
+    let ended: SessionEnd | undefined;
+    const onEnd = (end: SessionEnd): void => {
+      permit.release();
+      releaseEndpoint?.();
+      ended = end;
+      if (connection) live.end(connection, end);
+    };
+    try {
+      connection = live.add(facts, start(onEnd));
+    } catch (error) {
+      releaseEndpoint?.();
+      throw error;
+    }
+    if (ended) live.end(connection, ended);
+  }
+
+  /** Picks and dials, on a second endpoint where the first could not even be sent the request. */
+  async #reach(
+    plan: Plan,
+    { affinity, id }: ConnectionId,
+    { event, signal }: { event: UpgradeEvent; signal: AbortSignal },
+  ): Promise<Reached | Refusal> {
+    const { route, match, handshake, client, admission, loaded } = plan;
+    const { loads, random } = this.#tools;
+    const scheme = schemeOf(event);
+    const head = upstreamHead({
+      handshake,
+      route,
+      match,
+      client,
+      connectionId: id,
+      scheme,
+      protocols: admission.offered,
+    });
+    const key = hashKeyOf(handshake, route, { clientIP: client.ip, affinity });
+    const exclude = new Set<string>();
+    let failure = refuse("NoEndpoints");
+    while (exclude.size < MAX_TRIES) {
+      const { endpoints } = loaded.snapshot;
+      const cursor = this.#cursor(route);
+      const picked = pickEndpoint({ route, endpoints, key, loads: loads.of, exclude, random: random.fraction, cursor });
+      if (!picked) return failure;
+      const { endpoint } = picked;
+      const release = loads.take(endpoint);
+      const offered = { protocols: admission.offered, extensions: handshake.extensions };
+      const dialled = await dial({ endpoint, head, key: handshake.key, offered, timeouts: route.timeouts, signal });
+      if (dialled.kind !== "failed") return { dialled, endpoint, release };
+      release();
+      failure = refuse(dialled.reason);
+      if (dialled.sent || signal.aborted) return failure;
+      exclude.add(endpointKey(endpoint));
+    }
+    return failure;
+  }
+
+  #cursor({ namespace, name }: Route): Cursor {
+    const key = `${namespace}/${name}`;
+    let cursor = this.#cursors.get(key);
+    if (!cursor) {
+      cursor = newCursor();
+      this.#cursors.set(key, cursor);
+    }
+    return cursor;
+  }
+}
+
+interface Admitted {
+  readonly event: UpgradeEvent;
+  readonly plan: Plan;
+  readonly attempt: Attempt;
+  readonly permit: Permit;
+}
+
+interface Tunnelled {
+  readonly socket: Duplex;
+  readonly dialled: Extract<Dialled, { kind: "open" }>;
+  readonly facts: Facts;
+  readonly held: Held;
+}
+
+function schemeOf({ port }: UpgradeEvent): "ws" | "wss" {
+  return port.protocol === "WSS" ? "wss" : "ws";
+}
+
+function identityOf({ handshake }: Plan, { id, affinity }: ConnectionId, event: UpgradeEvent) {
+  return { id, affinity, cookie: handshake.cookies.get(CONNECTION_ID_NAME), scheme: schemeOf(event) };
+}
+
+function factsOf(known: {
+  plan: Plan;
+  attempt: Attempt;
+  id: string;
+  endpoint: string | undefined;
+  protocol: string | undefined;
+}): Facts {
+  const { plan, attempt, id, endpoint, protocol } = known;
+  const { caller, routeName } = attempt;
+  const principal = plan.principal.kind === "apiKey" ? plan.principal.name : undefined;
+  return { route: plan.route, routeName, caller, connectionId: id, endpoint, protocol, principal };
+}
+
+function abandon({ dialled, release }: Reached): void {
+  release();
+  if (dialled.kind === "open") dialled.socket.destroy();
+}
+
+/** What the client did counts before what the backend did: a dial that was aborted for it says nothing. */
+function refusalFor(verdict: "waiting" | "gone" | "early", reached: Reached | Refusal): Refusal {
+  if (verdict === "early") return refuse("BodyNotAllowed");
+  if (verdict === "gone" || !isRefusal(reached)) return refuse("ClientGone");
+  return reached;
+}
