@@ -70,6 +70,8 @@ interface CloseCode {
   readonly side: Side;
   readonly retry: Retry;
   readonly message: string;
+  /** What the backend of a tunnel is told; 1001 (the client goes away) unless it is at fault itself. */
+  readonly backendCode?: number;
 }
 
 /** Every way an open connection ends. Where the peers closed by themselves, the code is the one they sent. */
@@ -79,14 +81,26 @@ export const CLOSES = {
   ClientLost: { code: 1006, side: "client", retry: "yes", message: "the client's connection was lost" },
   BackendLost: { code: 1014, side: "backend", retry: "yes", message: "backend lost" },
   BackendLostMidFrame: { code: 1006, side: "backend", retry: "yes", message: "backend lost within a frame" },
-  Closed: { code: 1000, side: "gateway", retry: "no", message: "closed by the API" },
+  Closed: { code: 1000, side: "gateway", retry: "no", message: "closed by the API", backendCode: 1000 },
   ProtocolError: { code: 1002, side: "client", retry: "no", message: "protocol error" },
-  BackendProtocolError: { code: 1014, side: "backend", retry: "yes", message: "backend protocol error" },
+  BackendProtocolError: {
+    code: 1014,
+    side: "backend",
+    retry: "yes",
+    message: "backend protocol error",
+    backendCode: 1002,
+  },
   InvalidPayload: { code: 1007, side: "client", retry: "no", message: "invalid payload" },
   PolicyViolation: { code: 1008, side: "gateway", retry: "no", message: "policy violation" },
   SlowClient: { code: 1008, side: "gateway", retry: "yes", message: "the client does not read fast enough" },
   MessageTooBig: { code: 1009, side: "client", retry: "no", message: "message too big" },
-  BackendMessageTooBig: { code: 1009, side: "backend", retry: "no", message: "backend message too big" },
+  BackendMessageTooBig: {
+    code: 1009,
+    side: "backend",
+    retry: "no",
+    message: "backend message too big",
+    backendCode: 1009,
+  },
   Draining: { code: 1012, side: "gateway", retry: "yes", message: "service restart" },
   Overloaded: { code: 1013, side: "gateway", retry: "yes", message: "try again later" },
   IdleTimeout: { code: 3008, side: "gateway", retry: "yes", message: "idle timeout" },
@@ -100,4 +114,10 @@ export type CloseReason = keyof typeof CLOSES;
 /** Whether a stage's result is a refusal; the values of the other stages have no `reason`. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === "object" && value !== null && "reason" in value && (value.reason as string) in REFUSALS;
+}
+
+/** The close code for the backend of a tunnel that ends for `reason`. */
+export function codeForBackend(reason: CloseReason): number {
+  const close: CloseCode = CLOSES[reason];
+  return close.backendCode ?? 1001;
 }

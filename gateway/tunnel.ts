@@ -1,11 +1,17 @@
 /**
- * A proxied connection: bytes pass between client and backend as they came, walked by frame header only.
+ * A proxied connection: bytes pass between client and backend as they came, walked by frame header only. This file
+ * decides how a connection ends and who is told; `lane.ts` moves the bytes. Nothing above knows how they move.
  */
+import { randomFillSync } from "node:crypto";
 import type { Duplex } from "node:stream";
-import type { Session, SessionEnd } from "./session.ts";
+import { closeFrame, maskFrame, pingFrame } from "./frames.ts";
+import { Lane } from "./lane.ts";
+import { CLOSES, type CloseReason, codeForBackend } from "./refusals.ts";
+import type { Session, SessionEnd, Traffic } from "./session.ts";
 import type { Route } from "./snapshot.ts";
 
 export interface TunnelOptions {
+  /** Both sockets have to allow half-open; from here on they belong to the tunnel. */
   readonly client: Duplex;
   readonly backend: Duplex;
   /** Bytes that arrived behind each handshake. */
@@ -15,11 +21,304 @@ export interface TunnelOptions {
   /** RSV bits that the negotiated extensions may set, as they stand in the first byte of a frame (0x70). */
   readonly rsv: number;
   readonly clock: { now(): number };
-  /** Called once, when both sockets are gone. */
+  /** Milliseconds from the first sign of an end until both sockets are destroyed; `CLOSE_WITHIN_MS` if absent. */
+  readonly closeWithin?: number;
+  /** Called once, when both sockets are gone; never before `openTunnel` has returned. */
   onEnd(end: SessionEnd): void;
 }
 
+/** Both sockets of a closing tunnel are gone within this, whatever the peers do. */
+export const CLOSE_WITHIN_MS = 4_500;
+
+const PING = pingFrame();
+const LOST = 1006;
+
+/** Reasons for which the client is not waited for: it broke the rules or does not read (RFC 6455 §7.1.7). */
+const FAILED: ReadonlySet<CloseReason> = new Set(["ProtocolError", "MessageTooBig", "PolicyViolation", "SlowClient"]);
+
 /** Joins two connected sockets that have both finished their handshake. */
-export function openTunnel(_options: TunnelOptions): Session {
-  throw new Error("not built yet");
+export function openTunnel(options: TunnelOptions): Session {
+  const tunnel = new Tunnel(options);
+  tunnel.start(options);
+  return tunnel;
+}
+
+/** The tunnel's mark on a socket: handlers are shared functions, so that a connection costs no closures. */
+const LANE = Symbol("holdfast.lane");
+const TUNNEL = Symbol("holdfast.tunnel");
+interface Joined extends Duplex {
+  [LANE]: Lane;
+  [TUNNEL]: Tunnel;
+}
+
+function onData(this: Joined, chunk: Buffer): void {
+  this[TUNNEL].receive(this[LANE], chunk);
+}
+function onDrain(this: Joined): void {
+  this[TUNNEL].drained(this);
+}
+function onEnd(this: Joined): void {
+  this[TUNNEL].ended(this[LANE]);
+}
+function onClose(this: Joined): void {
+  this[TUNNEL].gone(this[LANE]);
+}
+/** `close` follows every error and says all that matters. */
+function onError(): void {}
+
+function toBackendFrame(code: number): Buffer {
+  return maskFrame(closeFrame(code), randomFillSync(new Uint8Array(4)));
+}
+
+class Tunnel implements Session {
+  lastMessageAt: number;
+  private heardAt: number;
+  private readonly up: Lane;
+  private readonly down: Lane;
+  private readonly limits: TunnelOptions["limits"];
+  private readonly clock: TunnelOptions["clock"];
+  private readonly closeWithin: number;
+  private readonly onEnd: TunnelOptions["onEnd"];
+  private reason: CloseReason | undefined = undefined;
+  private code: number = LOST;
+  private timer: NodeJS.Timeout | undefined = undefined;
+
+  constructor({ client, backend, limits, rsv, clock, closeWithin, onEnd }: TunnelOptions) {
+    const { maxMessageSize } = limits;
+    this.up = new Lane({ from: client, to: backend }, { masked: true, rsv, maxMessageSize });
+    this.down = new Lane({ from: backend, to: client }, { masked: false, rsv, maxMessageSize });
+    this.limits = limits;
+    this.clock = clock;
+    this.closeWithin = closeWithin ?? CLOSE_WITHIN_MS;
+    this.onEnd = onEnd;
+    this.heardAt = clock.now();
+    this.lastMessageAt = this.heardAt;
+  }
+
+  get fromClient(): Readonly<Traffic> {
+    return this.up.walker;
+  }
+
+  get toClient(): Readonly<Traffic> {
+    return this.down.walker;
+  }
+
+  get queuedBytes(): number {
+    return this.down.queuedBytes;
+  }
+
+  /** A client that the gateway itself does not read, because the backend is slow, is not held to be silent. */
+  get lastHeardAt(): number {
+    return this.up.from.isPaused() ? this.clock.now() : this.heardAt;
+  }
+
+  start({ clientHead, backendHead }: TunnelOptions): void {
+    this.join(this.up);
+    this.join(this.down);
+    if (backendHead.length > 0) {
+      this.receive(this.down, backendHead);
+    }
+    if (clientHead.length > 0) {
+      this.receive(this.up, clientHead);
+    }
+  }
+
+  private join(lane: Lane): void {
+    const socket = lane.from as Joined;
+    socket[LANE] = lane;
+    socket[TUNNEL] = this;
+    socket.on("error", onError).on("close", onClose).on("end", onEnd).on("drain", onDrain).on("data", onData);
+    if (socket.destroyed) {
+      process.nextTick(onClose.bind(socket));
+    } else {
+      socket.resume();
+    }
+  }
+
+  receive(lane: Lane, chunk: Buffer): void {
+    const { walker } = lane;
+    const now = this.clock.now();
+    if (lane === this.up) {
+      this.heardAt = now;
+    }
+    const taken = lane.receive(chunk);
+    if (walker.carriedData) {
+      this.lastMessageAt = now;
+    }
+    if (walker.violation !== undefined) {
+      this.violated(lane);
+    } else if (walker.closeCode !== 0) {
+      this.peerClosed(lane);
+    }
+    if (lane === this.down) {
+      this.keepQueueBounded(taken);
+    } else if (!taken) {
+      lane.from.pause();
+    }
+  }
+
+  /** `Close` lets the queue grow to its limit; otherwise, and while closing, the backend is read as the client reads. */
+  private keepQueueBounded(taken: boolean): void {
+    const closes = this.limits.onSlowClient === "Close" && this.reason === undefined;
+    if (closes && this.down.to.writableLength > this.limits.maxQueuedBytes) {
+      this.close("SlowClient");
+    }
+    if (!taken && !this.down.closed && (!closes || this.reason !== undefined)) {
+      this.down.from.pause();
+    }
+  }
+
+  drained(socket: Duplex): void {
+    const source = socket === this.up.to ? this.up.from : this.down.from;
+    source.resume();
+  }
+
+  ping(): void {
+    this.down.insertControl(PING);
+  }
+
+  push(frame: Buffer): boolean {
+    if (this.down.closed || this.reason !== undefined) {
+      return false;
+    }
+    if (this.down.queuedBytes + frame.length > this.limits.maxQueuedBytes) {
+      if (this.limits.onSlowClient === "Close") {
+        this.close("SlowClient");
+      }
+      return false;
+    }
+    this.down.insertMessage(frame);
+    return true;
+  }
+
+  close(reason: CloseReason): void {
+    if (this.reason !== undefined) {
+      return;
+    }
+    this.begin(reason);
+    const { code, message } = CLOSES[reason];
+    this.tellClient(code, message);
+    this.tellBackend(codeForBackend(reason));
+  }
+
+  destroy(reason: CloseReason): void {
+    this.begin(reason);
+    this.destroySockets();
+  }
+
+  destroySockets(): void {
+    this.up.from.destroy();
+    this.down.from.destroy();
+  }
+
+  /** The first reason stands. From now on the end is bounded. */
+  private begin(reason: CloseReason): void {
+    if (this.reason === undefined) {
+      this.reason = reason;
+      this.timer = setTimeout(cutOff, this.closeWithin, this);
+    }
+  }
+
+  /** Behind its Close a side is read again, even one that was paused, so that its own Close and FIN are seen. */
+  private tellClient(code: number, message: string): void {
+    this.down.insertClose(closeFrame(code, message), () => {
+      this.code = code;
+      this.endClient();
+      this.down.from.resume();
+    });
+  }
+
+  private tellBackend(code: number): void {
+    this.up.insertClose(toBackendFrame(code), () => this.up.from.resume());
+  }
+
+  /**
+   * The server closes TCP first (RFC 6455 §7.1.1): once both Close frames are through, or at once behind ours to a
+   * client that failed. The backend, whose client we are, is left to do the same to us.
+   */
+  private endClient(): void {
+    const failed = this.reason !== undefined && FAILED.has(this.reason);
+    if (this.down.closed && (this.up.walker.closeCode !== 0 || this.up.ended || failed)) {
+      this.down.end();
+    }
+  }
+
+  private violated(lane: Lane): void {
+    const violation = lane.walker.violation;
+    if (violation !== undefined) {
+      this.close(lane === this.up ? violation : `Backend${violation}`);
+    }
+  }
+
+  /** A Close frame came through, either the first or the answer to one. */
+  private peerClosed(lane: Lane): void {
+    if (this.reason === undefined) {
+      this.code = lane.walker.closeCode;
+      this.begin(lane === this.up ? "ClientClosed" : "BackendClosed");
+    }
+    lane.closed = true;
+    this.endClient();
+  }
+
+  /** FIN from one side: passed on, behind a Close where the other side got none. */
+  ended(lane: Lane): void {
+    if (lane.ended) {
+      return;
+    }
+    lane.ended = true;
+    if (lane === this.up) {
+      this.clientEnded();
+    } else {
+      this.backendEnded();
+    }
+  }
+
+  private clientEnded(): void {
+    this.begin("ClientLost");
+    if (this.up.walker.atFrameBoundary) {
+      this.tellBackend(1001);
+    }
+    this.up.end();
+    this.endClient();
+  }
+
+  private backendEnded(): void {
+    if (!this.down.closed && !this.down.walker.atFrameBoundary) {
+      this.destroy("BackendLostMidFrame");
+      return;
+    }
+    this.begin("BackendLost");
+    const asked = this.up.walker.closeCode;
+    if (asked === 0) {
+      this.tellClient(CLOSES.BackendLost.code, CLOSES.BackendLost.message);
+    } else {
+      this.tellClient(asked, "");
+    }
+    this.up.end();
+    this.endClient();
+  }
+
+  gone(lane: Lane): void {
+    if (lane.gone) {
+      return;
+    }
+    lane.gone = true;
+    this.ended(lane);
+    const other = lane === this.up ? this.down : this.up;
+    other.closed = true;
+    // Nothing is written to a socket that is gone: what still comes for it is read away, so that its FIN is seen.
+    other.from.resume();
+    if (other.gone) {
+      this.finish();
+    }
+  }
+
+  private finish(): void {
+    clearTimeout(this.timer);
+    this.onEnd({ reason: this.reason ?? "InternalError", code: this.code });
+  }
+}
+
+function cutOff(tunnel: Tunnel): void {
+  tunnel.destroySockets();
 }

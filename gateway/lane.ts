@@ -1,0 +1,164 @@
+/**
+ * One direction of a tunnel: what the walker lets through is written on, and the gateway's own frames go in between at
+ * boundaries. Knows nothing of why a connection ends.
+ */
+import type { Duplex } from "node:stream";
+import { type FrameRules, FrameWalker } from "./frames.ts";
+
+export class Lane {
+  readonly from: Duplex;
+  readonly to: Duplex;
+  readonly walker: FrameWalker;
+  /** Whether the other end got a Close frame, or a FIN: nothing is written from then on. */
+  closed = false;
+  /** Whether `from` ended its stream or is gone. */
+  ended = false;
+  /** Whether the `from` socket is gone altogether. */
+  gone = false;
+  private ending = false;
+  private control: Buffer | undefined = undefined;
+  private messages: Buffer[] | undefined = undefined;
+  /** The Close frame that waits for a boundary, and what to call when it is written. */
+  private close: { readonly frame: Buffer; readonly written: () => void } | undefined = undefined;
+
+  constructor(sockets: { from: Duplex; to: Duplex }, rules: FrameRules) {
+    this.from = sockets.from;
+    this.to = sockets.to;
+    this.walker = new FrameWalker(rules);
+  }
+
+  /** Bytes that `to` has not taken yet, and messages that wait for a boundary. */
+  get queuedBytes(): number {
+    const queued = this.to.writableLength;
+    return this.messages === undefined ? queued : queued + this.messages.reduce((sum, frame) => sum + frame.length, 0);
+  }
+
+  /** Walks a chunk and writes on what may pass. Returns false when `to` wants no more for now. */
+  receive(chunk: Buffer): boolean {
+    const { walker, to } = this;
+    const passed = walker.walk(chunk);
+    if (this.closed) {
+      return true;
+    }
+    if (walker.released !== undefined || this.waits()) {
+      this.receiveAround(chunk, passed);
+      return !to.writableNeedDrain;
+    }
+    return passed === 0 || to.write(passed === chunk.length ? chunk : chunk.subarray(0, passed));
+  }
+
+  /** Inserts a ping or pong at the next frame boundary; a later one replaces one that still waits. */
+  insertControl(frame: Buffer): void {
+    if (this.closed) {
+      return;
+    }
+    if (this.walker.atFrameBoundary) {
+      this.write(frame);
+    } else {
+      this.control = frame;
+    }
+  }
+
+  /** Inserts a whole data message at the next message boundary. */
+  insertMessage(frame: Buffer): void {
+    if (this.closed) {
+      return;
+    }
+    if (this.walker.atMessageBoundary) {
+      this.writeMessage(frame);
+    } else {
+      this.messages ??= [];
+      this.messages.push(frame);
+    }
+  }
+
+  /** Writes a Close at the next frame boundary, calls `written`, and lets nothing pass behind it. */
+  insertClose(frame: Buffer, written: () => void): void {
+    if (this.closed || this.close !== undefined) {
+      return;
+    }
+    this.close = { frame, written };
+    if (this.walker.atFrameBoundary) {
+      this.writeClose();
+    }
+  }
+
+  /** Sends FIN behind everything that is queued. */
+  end(): void {
+    this.closed = true;
+    if (!this.ending) {
+      this.ending = true;
+      this.to.end();
+    }
+  }
+
+  private waits(): boolean {
+    return this.control !== undefined || this.messages !== undefined || this.close !== undefined;
+  }
+
+  /** The rare path: bytes that were held back, or frames that wait for a boundary within this chunk. */
+  private receiveAround(chunk: Buffer, passed: number): void {
+    const { walker, to } = this;
+    to.cork();
+    if (walker.released !== undefined) {
+      to.write(walker.released);
+    }
+    let at = 0;
+    if (walker.frameBoundary >= 0 && (this.control !== undefined || this.close !== undefined)) {
+      at = this.writePart(chunk, at, walker.frameBoundary);
+      this.writeControl();
+    }
+    if (walker.messageBoundary >= 0 && this.messages !== undefined && !this.closed) {
+      at = this.writePart(chunk, at, walker.messageBoundary);
+      this.writeMessages(this.messages);
+    }
+    if (!this.closed) {
+      this.writePart(chunk, at, passed);
+    }
+    to.uncork();
+  }
+
+  private writePart(chunk: Buffer, from: number, to: number): number {
+    if (to > from) {
+      this.to.write(chunk.subarray(from, to));
+    }
+    return to;
+  }
+
+  private writeControl(): void {
+    if (this.control !== undefined) {
+      this.write(this.control);
+      this.control = undefined;
+    }
+    this.writeClose();
+  }
+
+  private writeClose(): void {
+    if (this.close === undefined) {
+      return;
+    }
+    const { frame, written } = this.close;
+    this.write(frame);
+    this.closed = true;
+    this.close = undefined;
+    this.messages = undefined;
+    written();
+  }
+
+  private writeMessages(frames: readonly Buffer[]): void {
+    this.messages = undefined;
+    for (const frame of frames) {
+      this.writeMessage(frame);
+    }
+  }
+
+  private writeMessage(frame: Buffer): void {
+    this.walker.messages += 1;
+    this.write(frame);
+  }
+
+  private write(frame: Buffer): void {
+    this.walker.bytes += frame.length;
+    this.to.write(frame);
+  }
+}
