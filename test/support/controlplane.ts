@@ -8,7 +8,13 @@ import { type CommandOptions, type CommandResult, runCommand } from "./controlpl
 import { type ControlPlaneFiles, createFiles, writeKubeconfig } from "./controlplane/files.ts";
 import { type Leashed, startLeashed } from "./controlplane/leashed.ts";
 import { findFreePort } from "./controlplane/ports.ts";
-import { apiServerArgs, type ControllerManager, controllerManagerArgs, etcdArgs } from "./controlplane/servers.ts";
+import {
+  apiServerArgs,
+  type ControllerManager,
+  controllerManagerArgs,
+  etcdArgs,
+  LOOPBACK,
+} from "./controlplane/servers.ts";
 
 export type { CommandOptions, CommandResult } from "./controlplane/command.ts";
 
@@ -21,12 +27,16 @@ const START_TRIES = 3;
 export interface ControlPlaneOptions {
   /** Off by default. "on" gives Deployments their ReplicaSets, Services their EndpointSlices, namespaces their ServiceAccounts. */
   readonly controllerManager?: ControllerManager;
+  /** Controllers that only matter where nodes are, by kube-controller-manager's names for them. */
+  readonly controllers?: readonly string[];
+  /** The address of this machine that kube-apiserver listens at; loopback by default, which no node can reach. */
+  readonly address?: string;
   /** More flags for kube-apiserver, such as `--min-request-timeout=5` for watches that end often. */
   readonly apiServerArgs?: readonly string[];
 }
 
 export interface ControlPlane {
-  /** `https://127.0.0.1:port`; the port stays over `stopApiServer` and `startApiServer`. */
+  /** `https://address:port`; the port stays over `stopApiServer` and `startApiServer`. */
   readonly server: string;
   /** Path of the cluster administrator's kubeconfig. */
   readonly kubeconfig: string;
@@ -90,7 +100,8 @@ class Servers {
 
   constructor(setting: Setting) {
     this.setting = setting;
-    this.access = { server: `https://127.0.0.1:${setting.ports.apiServer}`, ...setting.files };
+    const address = setting.options.address ?? LOOPBACK;
+    this.access = { server: `https://${address}:${setting.ports.apiServer}`, ...setting.files };
   }
 
   get hasControllerManager(): boolean {
@@ -103,7 +114,8 @@ class Servers {
     await this.startApiServer();
     writeKubeconfig(files.kubeconfig, { ...this.access, token: files.adminToken });
     if (!this.hasControllerManager) return;
-    const manager = await this.#launch("kube-controller-manager", controllerManagerArgs(files));
+    const managerArgs = controllerManagerArgs(files, this.setting.options.controllers);
+    const manager = await this.#launch("kube-controller-manager", managerArgs);
     const sign = "/api/v1/namespaces/default/serviceaccounts/default";
     await this.#waitFor(manager, async () => (await statusOf(this.access, sign)) === 200);
   }
@@ -111,7 +123,8 @@ class Servers {
   async startApiServer(): Promise<void> {
     if (this.#running.has("kube-apiserver")) throw new Error("kube-apiserver runs already");
     const { files, ports, options } = this.setting;
-    const args = apiServerArgs(files, ports, options.controllerManager ?? "off");
+    const at = { address: options.address ?? LOOPBACK, ...ports };
+    const args = apiServerArgs(files, at, options.controllerManager ?? "off");
     const apiServer = await this.#launch("kube-apiserver", [...args, ...(options.apiServerArgs ?? [])]);
     await this.#waitFor(apiServer, async () => (await statusOf(this.access, "/readyz")) === 200);
   }

@@ -4,7 +4,9 @@ import type { ControlPlaneFiles } from "./files.ts";
 /** Whether kube-controller-manager runs: without it no ReplicaSet, EndpointSlice or default ServiceAccount comes to be. */
 export type ControllerManager = "on" | "off";
 
-/** Only what is needed to see Holdfast's own objects come alive; there are no nodes, so no pod ever runs. */
+export const LOOPBACK = "127.0.0.1";
+
+/** Only what is needed to see Holdfast's own objects come alive; without a node no pod ever runs. */
 const CONTROLLERS = [
   "clusterrole-aggregation-controller",
   "deployment-controller",
@@ -35,13 +37,13 @@ export function etcdArgs(files: ControlPlaneFiles, port: number): string[] {
 /** Arguments of kube-apiserver with RBAC, the administrator's token and ServiceAccount tokens. */
 export function apiServerArgs(
   files: ControlPlaneFiles,
-  ports: { readonly apiServer: number; readonly etcd: number },
+  at: { readonly address: string; readonly apiServer: number; readonly etcd: number },
   controllerManager: ControllerManager,
 ): string[] {
   return [
-    `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
-    `--secure-port=${ports.apiServer}`,
-    "--bind-address=127.0.0.1",
+    `--etcd-servers=http://127.0.0.1:${at.etcd}`,
+    `--secure-port=${at.apiServer}`,
+    `--bind-address=${at.address}`,
     `--cert-dir=${files.certDir}`,
     "--authorization-mode=RBAC",
     `--token-auth-file=${files.tokens}`,
@@ -50,7 +52,8 @@ export function apiServerArgs(
     `--service-account-signing-key-file=${files.serviceAccountKey}`,
     "--service-cluster-ip-range=10.0.0.0/16",
     "--allow-privileged=true",
-    "--endpoint-reconciler-type=none", // it would refuse, every ten seconds, to publish a loopback address
+    // It would refuse, every ten seconds, to publish a loopback address.
+    ...(at.address === LOOPBACK ? ["--endpoint-reconciler-type=none"] : []),
     "--enable-priority-and-fairness=false",
     "--profiling=false",
     // Its admission refuses a pod whose default ServiceAccount is missing, and only the controller manager makes those.
@@ -58,11 +61,11 @@ export function apiServerArgs(
   ];
 }
 
-/** Arguments of kube-controller-manager, acting as the administrator and serving nothing. */
-export function controllerManagerArgs(files: ControlPlaneFiles): string[] {
+/** Arguments of kube-controller-manager with `more` controllers, acting as the administrator and serving nothing. */
+export function controllerManagerArgs(files: ControlPlaneFiles, more: readonly string[] = []): string[] {
   return [
     `--kubeconfig=${files.kubeconfig}`,
-    `--controllers=${CONTROLLERS.join(",")}`,
+    `--controllers=${[...CONTROLLERS, ...more].join(",")}`,
     `--root-ca-file=${files.servingCa}`,
     "--secure-port=0",
     "--leader-elect=false",
