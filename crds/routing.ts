@@ -1,7 +1,7 @@
 /** Where a route is attached, what it matches and where it leads. */
 import { z } from "zod";
 import { headerValue, hostname, label, objectName, portNumber, token } from "./fields.ts";
-import { celPattern, mapList, type Rule, setList, withRules } from "./rules.ts";
+import { celPattern, mapList, noneAlike, type Rule, setList, withRules } from "./rules.ts";
 
 /** RFC 3986 §3.3 path characters, percent-encoded or literal. */
 const PATH = /^([-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$/;
@@ -121,11 +121,14 @@ export const BackendRef = z
   })
   .describe("A Service that speaks WebSocket.");
 
-export const backendRefs = withRules(z.array(BackendRef).min(1).max(16), {
-  cel: "self.all(a, self.exists_one(b, a.name == b.name && a.port == b.port && (has(a.namespace) ? a.namespace : '') == (has(b.namespace) ? b.namespace : '')))",
-  message: "must name each backend once; give it a weight instead",
-  holds: (list) => new Set(list.map((ref) => `${ref.namespace ?? ""}/${ref.name}:${ref.port}`)).size === list.length,
-});
+export const backendRefs = withRules(
+  z.array(BackendRef).min(1).max(16),
+  noneAlike<z.output<typeof BackendRef>>("must name each backend once; give it a weight instead", [
+    "name",
+    "namespace",
+    "port",
+  ]),
+);
 
 export const Rewrite = z
   .strictObject({

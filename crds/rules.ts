@@ -79,6 +79,11 @@ export function celPattern(pattern: RegExp): string {
   return `r${quote}${pattern.source}${quote}`;
 }
 
+/** CEL keeps some words for itself; Kubernetes gives fields of such names another one. */
+function celField(name: string): string {
+  return name === "namespace" ? "__namespace__" : name;
+}
+
 /** How many of the named fields are set, in CEL. */
 export function celCount(fields: readonly string[]): string {
   return fields.map((field) => `(has(self.${field}) ? 1 : 0)`).join(" + ");
@@ -106,5 +111,18 @@ export function atLeastOneOf<T extends object>(...fields: (keyof T & string)[]):
     cel: fields.map((field) => `has(self.${field})`).join(" || "),
     message: `set at least one of ${names}`,
     holds: (value) => countSet(value, fields) > 0,
+  };
+}
+
+/** In a list: no two items agree in all of the fields, of which any may be absent. Short, since CEL's cost is bounded. */
+export function noneAlike<T extends object>(message: string, fields: readonly (keyof T & string)[]): Rule<T[]> {
+  const same = fields
+    .map(celField)
+    .map((field) => `(has(a.${field}) ? has(b.${field}) && a.${field} == b.${field} : !has(b.${field}))`);
+  return {
+    cel: `self.all(a, self.exists_one(b, ${same.join(" && ")}))`,
+    message,
+    holds: (list) =>
+      new Set(list.map((item) => JSON.stringify(fields.map((field) => item[field])))).size === list.length,
   };
 }

@@ -5,7 +5,7 @@ import type { API_VERSION, KINDS } from "./kinds.ts";
 import type { ObjectMeta } from "./object-meta.ts";
 import { policyFields, protocols } from "./policies.ts";
 import { backendRefs, matches, ParentRef, RequestHeaders, Rewrite } from "./routing.ts";
-import { type Rule, setList, withRules } from "./rules.ts";
+import { noneAlike, type Rule, setList, withRules } from "./rules.ts";
 import { conditions, pods } from "./status.ts";
 
 const Hub = z
@@ -34,12 +34,10 @@ const Hub = z
   .describe("Holdfast itself is the WebSocket server: clients receive what the API sends to groups.");
 
 const specFields = z.strictObject({
-  parentRefs: withRules(z.array(ParentRef).min(1).max(16), {
-    cel: "self.all(a, self.exists_one(b, a.name == b.name && (has(a.namespace) ? a.namespace : '') == (has(b.namespace) ? b.namespace : '') && (has(a.sectionName) ? a.sectionName : '') == (has(b.sectionName) ? b.sectionName : '') && (has(a.port) ? a.port : 0) == (has(b.port) ? b.port : 0)))",
-    message: "must name each parent once",
-    holds: (refs) =>
-      new Set(refs.map((ref) => [ref.name, ref.namespace, ref.sectionName, ref.port].join("/"))).size === refs.length,
-  })
+  parentRefs: withRules(
+    z.array(ParentRef).min(1).max(16),
+    noneAlike<ParentRef>("must name each parent once", ["name", "namespace", "sectionName", "port"]),
+  )
     .describe("The gateways that serve the route. Omitted: the gateway annotated holdfast.dev/default-gateway=true.")
     .optional(),
   hostnames: setList(z.array(hostname()).min(1).max(64))
