@@ -70,14 +70,23 @@ export class UpgradePipeline {
   readonly #idKeys = new WeakMap<SecretMaterial, Buffer>();
   /** Signs IDs where the secret material brings no key: then they last as long as this process. */
   readonly #ownIdKey: Buffer;
+  #underWay = 0;
+  readonly #idleWaiters: (() => void)[] = [];
 
   constructor(tools: UpgradeTools) {
     this.#tools = tools;
     this.#ownIdKey = tools.random.bytes(32);
   }
 
-  /** Serves one upgrade to its end. Never rejects, and never throws. */
+  /** Resolves when no handshake is under way. */
+  whenIdle(): Promise<void> {
+    if (this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Serves one upgrade to its outcome. Never rejects. */
   async serve(event: UpgradeEvent): Promise<void> {
+    this.#underWay += 1;
     const { request, socket, remoteAddress } = event;
     const attempt = new Attempt(this.#tools, { target: request.url ?? "", remoteAddress });
     try {
@@ -86,6 +95,8 @@ export class UpgradePipeline {
       this.#tools.log.error({ event: "failure", route: attempt.routeName, err: error }, "a handshake failed");
       attempt.refused(socket, refuse("InternalError"));
     }
+    this.#underWay -= 1;
+    if (this.#underWay === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   /** Forgets what was kept for routes that are gone. */

@@ -1,0 +1,264 @@
+/**
+ * Composition root of the data plane: joins ports, pipeline, live connections and admin port into one gateway process.
+ */
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdminServer, type Readiness } from "./admin.ts";
+import type { Bus } from "./bus.ts";
+import type { PortFailure } from "./certificates.ts";
+import { type Clock, systemClock, wait } from "./clock.ts";
+import { type DrainPlan, drainConnections } from "./drain.ts";
+import { LiveConnections } from "./live.ts";
+import { EndpointLoads } from "./loads.ts";
+import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { MemoryPermits } from "./permits-memory.ts";
+import { answerBroken, answerPlain } from "./plain.ts";
+import { type Random, systemRandom } from "./random.ts";
+import { refuse } from "./refusals.ts";
+import { Ports, type RequestLimits } from "./server.ts";
+import type { Listener } from "./snapshot.ts";
+import type { Loaded, SnapshotSource } from "./source.ts";
+import { type HubDoor, UpgradePipeline } from "./upgrade.ts";
+
+/** How a gateway without a snapshot leaves; there is nobody to leave then. */
+const DEFAULT_DRAIN: DrainPlan = { timeout: 30_000, maxDisconnectsPerSecond: 100 };
+/** Milliseconds until a port that could not be opened is tried again. */
+const PORT_RETRY = 1000;
+/** Milliseconds that handshakes under way get to end before connections are sent away. */
+const SETTLE = 1000;
+
+export interface Listen {
+  /** Address that client ports and the API port are bound to. */
+  readonly host: string;
+  /** Port of a listener, where it is not the listener's own; 0 for any free one. */
+  readonly portOf?: (listener: Listener) => number;
+  readonly apiPort: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+}
+
+export interface GatewayOptions {
+  readonly source: SnapshotSource;
+  readonly bus: Bus;
+  readonly hub: HubDoor;
+  /** Serves the API port; without it there is none. */
+  readonly api?: RequestListener;
+  readonly listen: Listen;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Milliseconds of not being ready before clients are sent away, while endpoints propagate. */
+  readonly leaveDelay?: number;
+  /** Milliseconds between two sweeps over the live connections. */
+  readonly sweepPeriod?: number;
+  readonly requestLimits?: RequestLimits;
+}
+
+export interface DrainRequest {
+  /** Ends everything at once when it aborts. */
+  readonly hurry?: AbortSignal;
+  /** Milliseconds for the whole drain, instead of what the configuration says. */
+  readonly within?: number;
+}
+
+export interface GatewayPorts {
+  /** By listener name. */
+  readonly listeners: ReadonlyMap<string, number>;
+  readonly api: number | undefined;
+  readonly admin: number;
+}
+
+type Phase = "serving" | "leaving" | "closing";
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+export class Gateway {
+  readonly metrics: Metrics;
+  readonly #options: GatewayOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #live: LiveConnections;
+  readonly #pipeline: UpgradePipeline;
+  readonly #ports: Ports;
+  readonly #admin: Server;
+  readonly #api: Server | undefined;
+  #phase: Phase = "serving";
+  #served: Loaded | undefined;
+  #refused: string | undefined;
+  #failures: readonly PortFailure[] = [];
+  #drained: Promise<{ cut: number }> | undefined;
+
+  constructor(options: GatewayOptions) {
+    const { source, hub, log, listen: address } = options;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.metrics = options.metrics ?? new Metrics();
+    const base = { clock: this.#clock, random: this.#random, metrics: this.metrics, log };
+    const { sweepPeriod, requestLimits } = options;
+    this.#live = new LiveConnections({ ...base, ...(sweepPeriod !== undefined && { period: sweepPeriod }) });
+    this.#pipeline = new UpgradePipeline({
+      ...base,
+      source,
+      hub,
+      permits: new MemoryPermits(),
+      live: this.#live,
+      loads: new EndpointLoads(),
+      closedFor: () => (this.#phase === "closing" ? refuse("Draining") : undefined),
+    });
+    this.#ports = new Ports({
+      host: address.host,
+      portOf: address.portOf ?? ((listener) => listener.port),
+      log,
+      ...(requestLimits && { limits: requestLimits }),
+      handlers: {
+        upgrade: (event) => void this.#pipeline.serve(event),
+        plain: (event) => answerPlain({ ...base, source }, event),
+        broken: (reason, socket) => answerBroken(base, reason, socket),
+        reset: () => this.metrics.clientReset(),
+      },
+    });
+    this.#admin = createAdminServer({ ...base, live: this.#live, readiness: () => this.readiness });
+    this.#api = options.api && createServer(options.api);
+  }
+
+  /** Opens the admin and API ports, and the client ports as soon as there is a snapshot. Rejects when a port is taken. */
+  async start(): Promise<void> {
+    const { source, bus, listen: address } = this.#options;
+    await listen(this.#admin, address.adminHost, address.adminPort);
+    if (this.#api) await listen(this.#api, address.host, address.apiPort);
+    this.#live.start();
+    this.metrics.bus(bus.up ? "up" : "down");
+    bus.onState((state) => this.metrics.bus(state));
+    source.onChange(() => void this.#follow());
+    await this.#follow();
+    const [failure] = this.#failures;
+    if (!failure) return;
+    await this.close();
+    throw new Error(`listener ${failure.listener}: ${failure.message}`);
+  }
+
+  get ports(): GatewayPorts {
+    const numberOf = (server: Server): number => (server.address() as AddressInfo).port;
+    return { listeners: this.#ports.numbers, api: this.#api && numberOf(this.#api), admin: numberOf(this.#admin) };
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#live.size;
+  }
+
+  get readiness(): Readiness {
+    const because: string[] = [];
+    if (this.#phase !== "serving") because.push("draining");
+    if (!this.#options.source.current) because.push("no snapshot yet");
+    for (const { listener, message } of this.#failures) because.push(`listener ${listener}: ${message}`);
+    return { ready: because.length === 0, because };
+  }
+
+  /**
+   * Not ready at once, then no new connections, then a paced end of those that are open. Resolves when none is left, with
+   * how many had to be cut. A second call joins the first.
+   */
+  drain(request: DrainRequest = {}): Promise<{ cut: number }> {
+    this.#drained ??= this.#drain(request);
+    return this.#drained;
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    this.#phase = "closing";
+    this.#ports.stop();
+    await this.#live.destroyAll("Draining");
+    await this.#live.whenEmpty();
+    this.#live.stop();
+    await Promise.all([this.#admin, this.#api].map((server) => server && closeServer(server)));
+  }
+
+  async #drain({ hurry = new AbortController().signal, within }: DrainRequest): Promise<{ cut: number }> {
+    this.#phase = "leaving";
+    const { log, leaveDelay = 0 } = this.#options;
+    log.info({ event: "drain", connections: this.#live.size }, "leaving: not ready any more");
+    if (within === undefined) await wait(this.#clock, leaveDelay, hurry);
+    this.#phase = "closing";
+    this.#ports.stop();
+    await Promise.race([this.#pipeline.whenIdle(), wait(this.#clock, SETTLE, hurry)]);
+    const plan = this.#plan(within);
+    log.info({ event: "drain", connections: this.#live.size, ...plan }, "sending connections away");
+    const tools = { live: this.#live, clock: this.#clock, random: this.#random.fraction };
+    const result = await drainConnections({ ...tools, plan, hurry });
+    this.#live.flush();
+    log.info({ event: "drain", ...result }, "no connection is left");
+    return result;
+  }
+
+  /** The configured plan, or one that is as gentle as the time allows. */
+  #plan(within: number | undefined): DrainPlan {
+    const configured = this.#options.source.current?.snapshot.settings.drain ?? DEFAULT_DRAIN;
+    if (within === undefined) return configured;
+    const timeout = Math.max(0, within - SETTLE);
+    const needed = Math.ceil((this.#live.size * 2000) / Math.max(1, timeout));
+    return { timeout, maxDisconnectsPerSecond: Math.max(configured.maxDisconnectsPerSecond, needed) };
+  }
+
+  /** Takes up what the source serves now. */
+  async #follow(): Promise<void> {
+    const { source, log } = this.#options;
+    if (source.refused !== this.#refused) {
+      this.#refused = source.refused;
+      if (source.refused !== undefined) {
+        this.metrics.snapshotRefused();
+        log.warn({ event: "snapshot", reason: source.refused }, "a snapshot was refused; the last good one serves on");
+      }
+    }
+    const loaded = source.current;
+    if (!loaded || loaded === this.#served) return;
+    const before = this.#served;
+    this.#served = loaded;
+    const { sequence, revision, routes } = loaded.snapshot;
+    this.metrics.snapshotServed(sequence);
+    log.info({ event: "snapshot", sequence, revision, routes: routes.length }, "serving a new snapshot");
+    if (before && before.snapshot.routes !== routes) this.#forgetRoutes(loaded);
+    await this.#bringPorts(loaded);
+  }
+
+  #forgetRoutes({ snapshot }: Loaded): void {
+    const names = new Set(snapshot.routes.map(({ namespace, name }) => `${namespace}/${name}`));
+    const exists = (route: string): boolean => names.has(route);
+    this.metrics.retain(exists);
+    this.#pipeline.retain(exists);
+  }
+
+  async #bringPorts(loaded: Loaded): Promise<void> {
+    const { log } = this.#options;
+    const failures = await this.#ports.apply(loaded.snapshot.settings, loaded.secrets);
+    if (loaded !== this.#served || this.#phase === "closing") return;
+    for (const failure of failures) log.error({ event: "port", ...failure }, "a listener cannot be served");
+    this.#failures = failures;
+    if (failures.length > 0) this.#clock.after(PORT_RETRY, () => void this.#bringPorts(loaded));
+  }
+}
+
+/** Starts a gateway; rejects when a port cannot be opened. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const gateway = new Gateway(options);
+  await gateway.start();
+  return gateway;
+}
