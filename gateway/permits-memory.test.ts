@@ -1,0 +1,57 @@
+import { describe, expect, it } from "@jest/globals";
+import { makeRoute } from "../test/support/make-route.ts";
+import type { Permit } from "./permits.ts";
+import { MemoryPermits } from "./permits-memory.ts";
+import { isRefusal, type Refusal } from "./refusals.ts";
+import type { Route } from "./snapshot.ts";
+
+function limited(connections: Route["limits"]["connections"], name = "chat"): Route {
+  const route = makeRoute({ name });
+  return { ...route, limits: { ...route.limits, connections } };
+}
+
+function granted(result: Permit | Refusal): Permit {
+  if (isRefusal(result)) throw new Error(result.reason);
+  return result;
+}
+
+describe("MemoryPermits", () => {
+  it("grants up to the route's total, and again after a release", () => {
+    const permits = new MemoryPermits();
+    const route = limited({ total: 2 });
+    const first = granted(permits.acquire({ route, clientIP: "a" }));
+    granted(permits.acquire({ route, clientIP: "b" }));
+    expect(permits.acquire({ route, clientIP: "c" })).toMatchObject({ reason: "TooManyConnections" });
+    first.release();
+    granted(permits.acquire({ route, clientIP: "c" }));
+    expect(permits.held(route)).toBe(2);
+  });
+
+  it("counts each client address by itself, and names its limit first", () => {
+    const permits = new MemoryPermits();
+    const route = limited({ total: 2, perClientIP: 1 });
+    granted(permits.acquire({ route, clientIP: "a" }));
+    expect(permits.acquire({ route, clientIP: "a" })).toMatchObject({ reason: "TooManyConnectionsPerClient" });
+    granted(permits.acquire({ route, clientIP: "b" }));
+    expect(permits.acquire({ route, clientIP: "b" })).toMatchObject({ reason: "TooManyConnectionsPerClient" });
+  });
+
+  it("takes a permit back exactly once", () => {
+    const permits = new MemoryPermits();
+    const route = limited({ total: 2 });
+    const first = granted(permits.acquire({ route, clientIP: "a" }));
+    granted(permits.acquire({ route, clientIP: "a" }));
+    first.release();
+    first.release();
+    expect(permits.held(route)).toBe(1);
+  });
+
+  it("counts across snapshots, and keeps routes apart", () => {
+    const permits = new MemoryPermits();
+    granted(permits.acquire({ route: limited({}), clientIP: "a" }));
+    expect(permits.acquire({ route: limited({ total: 1 }), clientIP: "b" })).toMatchObject({
+      reason: "TooManyConnections",
+    });
+    granted(permits.acquire({ route: limited({ total: 1 }, "other"), clientIP: "b" }));
+  });
+});
