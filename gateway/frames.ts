@@ -254,8 +254,8 @@ export class FrameWalker implements Traffic {
       return INCOMPLETE;
     }
     if (opcode === OPCODE.close) {
-      const code = this.readCloseCode(buffer, at, length);
-      if (code !== NO_CODE && !isSendableCode(code)) {
+      const code = length === 0 ? NO_CODE : this.readCloseCode(buffer, at);
+      if (length !== 0 && (length === 1 || !isSendableCode(code))) {
         return this.refuse("ProtocolError");
       }
       this.closeCode = code;
@@ -263,13 +263,10 @@ export class FrameWalker implements Traffic {
     return size;
   }
 
-  /** The code of a whole Close frame; 0, which may not be sent, for a body of one byte (§5.5.1). */
-  private readCloseCode(buffer: Buffer, at: number, length: number): number {
-    if (length < 2) {
-      return length === 0 ? NO_CODE : 0;
-    }
+  /** The first two bytes of a whole control frame's body, unmasked; without such bytes, anything. */
+  private readCloseCode(buffer: Buffer, at: number): number {
     const body = at + 2 + this.maskLength;
-    const code = buffer.readUInt16BE(body);
+    const code = ((buffer[body] ?? 0) << 8) | (buffer[body + 1] ?? 0);
     return this.maskLength === 0 ? code : code ^ buffer.readUInt16BE(at + 2);
   }
 
