@@ -30,6 +30,8 @@ export interface ListWatchOptions<T extends KubeObject> {
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** Leaves out what the consumer does not read, so that a cache of a large cluster stays small. */
+  readonly trim?: (object: T) => T;
   /** Called once, with the first complete list; from then on there are only events. */
   readonly onSync: (objects: readonly T[]) => void;
   readonly onEvent: (event: ObjectEvent<T>) => void;
@@ -227,8 +229,15 @@ class ListWatch<T extends KubeObject> {
   /** Items of a list do not carry their kind; what only the API server and kubectl read is not worth its memory. */
   #trim(object: T): T {
     const { managedFields: _managedFields, ...metadata } = object.metadata;
-    const { apiVersion, kind } = this.#options.resource;
-    return { apiVersion, kind, ...object, metadata: { ...metadata, ...withoutLastApplied(metadata.annotations) } };
+    const { resource, trim } = this.#options;
+    const { apiVersion, kind } = resource;
+    const whole = {
+      apiVersion,
+      kind,
+      ...object,
+      metadata: { ...metadata, ...withoutLastApplied(metadata.annotations) },
+    };
+    return trim === undefined ? whole : trim(whole);
   }
 }
 

@@ -26,6 +26,11 @@ export interface PassInput {
   readonly cluster: Cluster;
   readonly memory: PassMemory;
   readonly options: TranslateOptions;
+  /**
+   * Gateways (by key) whose objects the last pass could not write because somebody else's are in the way, with words for people:
+   * `Programmed=False/ObjectNotOwned`, for their routes too.
+   */
+  readonly notOwned?: ReadonlyMap<string, string>;
   /** ms since the epoch. */
   readonly now: number;
   readonly random: (bytes: number) => Buffer;

@@ -1,0 +1,209 @@
+/**
+ * Keeps the Cluster store like the cluster: a list-watch loop for each kind, and one for each Secret and ConfigMap that something
+ * refers to, so that nothing else of those is ever read.
+ */
+import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { Clock } from "../kube/clock.ts";
+import { isNotFound, KubeError } from "../kube/error.ts";
+import { type ListWatchOptions, type ListWatchState, listWatch } from "../kube/listwatch.ts";
+import type { KubeObject } from "../kube/objects.ts";
+import { RESOURCES } from "../kube/resources.ts";
+import { type ClusterStore, createClusterStore } from "./cluster.ts";
+import { CLUSTER_INTAKES, type Intake, type IntakeContext, NAMED_INTAKES, type Wake } from "./intake.ts";
+import { type ConfigMap, type KubernetesObject, namespacedName } from "./objects.ts";
+import type { ReferencedNames } from "./references.ts";
+
+export interface WatchClusterOptions {
+  readonly client: Pick<KubeClient, "list" | "watch">;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** Something is different that a pass would read. */
+  readonly onChange: (wake: Exclude<Wake, "no">) => void;
+  /** For logs and metrics; `what` names a kind, or a kind and an object. */
+  readonly onState: (what: string, state: ListWatchState) => void;
+}
+
+export interface ClusterWatch {
+  readonly cluster: ClusterStore;
+  /** Metadata of the snapshot parts in the cluster, by `namespace/name`. */
+  readonly parts: ReadonlyMap<string, KubernetesObject>;
+  /** What has not been read for the first time yet. While there is any, the store is no ground for a decision. */
+  unsynced(): string[];
+  /** Reads exactly these Secrets and ConfigMaps from now on, and minds these Services. */
+  follow(names: ReferencedNames): void;
+  /** Takes in what the operator has just written, before the watch brings it. */
+  took(object: KubernetesObject): void;
+  /** Resolves when every loop has ended after the signal. */
+  readonly ended: Promise<unknown>;
+}
+
+export function watchCluster(options: WatchClusterOptions): ClusterWatch {
+  return new Watches(options);
+}
+
+interface Named {
+  readonly stop: AbortController;
+}
+
+class Watches implements ClusterWatch {
+  readonly cluster = createClusterStore();
+  readonly parts = new Map<string, KubernetesObject>();
+  readonly ended: Promise<unknown>;
+  readonly #options: WatchClusterOptions;
+  readonly #unsynced = new Set<string>();
+  readonly #named = { secrets: new Map<string, Named>(), configMaps: new Map<string, Named>() };
+  readonly #namedLoops = new Set<Promise<void>>();
+  #services: ReadonlySet<string> = new Set();
+
+  constructor(options: WatchClusterOptions) {
+    this.#options = options;
+    const loops = CLUSTER_INTAKES.map((intake) => this.#watchKind(intake));
+    const all = Promise.all([...loops, this.#watchParts()]);
+    this.ended = all.then(() => Promise.all(this.#namedLoops));
+  }
+
+  unsynced(): string[] {
+    return [...this.#unsynced];
+  }
+
+  follow(names: ReferencedNames): void {
+    this.#services = new Set(names.services);
+    this.#followNames("secrets", names.secrets);
+    this.#followNames("configMaps", names.configMaps);
+  }
+
+  took(object: KubernetesObject): void {
+    const intake = this.#intakeOf(object);
+    if (intake === undefined) this.parts.set(namespacedName(object), withoutContent(object));
+    else intake.put(this.#context(), intake.trim(object));
+  }
+
+  #intakeOf({ kind, metadata }: KubernetesObject): Intake | undefined {
+    if (kind === RESOURCES.secrets.kind) return NAMED_INTAKES.secrets;
+    const isPart = metadata.labels?.[SNAPSHOT_OBJECTS.roleLabel] === SNAPSHOT_OBJECTS.roles.part;
+    return isPart ? undefined : CLUSTER_INTAKES.find(({ resource }) => resource.kind === kind);
+  }
+
+  #context(): IntakeContext {
+    return { store: this.cluster, services: this.#services, now: this.#options.clock.now() };
+  }
+
+  #wake(wake: Wake): void {
+    if (wake !== "no") this.#options.onChange(wake);
+  }
+
+  #watchKind(intake: Intake): Promise<void> {
+    const what =
+      intake.labelSelector === undefined ? intake.resource.plural : `${intake.resource.plural} ${intake.labelSelector}`;
+    const { resource, labelSelector } = intake;
+    return this.#run(what, intake, { resource, labelSelector }, this.#options.signal);
+  }
+
+  #followNames(kind: keyof typeof NAMED_INTAKES, names: readonly string[]): void {
+    const wanted = new Set(names);
+    const followed = this.#named[kind];
+    for (const [key, { stop }] of [...followed]) {
+      if (wanted.has(key)) continue;
+      stop.abort();
+      followed.delete(key);
+      this.cluster[kind].delete(key);
+      this.#unsynced.delete(`${kind} ${key}`);
+    }
+    for (const key of wanted) {
+      if (!followed.has(key)) followed.set(key, { stop: this.#watchName(kind, key) });
+    }
+  }
+
+  #watchName(kind: keyof typeof NAMED_INTAKES, key: string): AbortController {
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    const { signal } = this.#options;
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const intake = NAMED_INTAKES[kind];
+    const [namespace, name] = key.split("/");
+    const where = { resource: intake.resource, namespace, fieldSelector: `metadata.name=${name}` };
+    const loop = this.#run(`${kind} ${key}`, intake, where, stop.signal).finally(() => {
+      signal.removeEventListener("abort", abort);
+      this.#namedLoops.delete(loop);
+    });
+    this.#namedLoops.add(loop);
+    return stop;
+  }
+
+  #run(
+    what: string,
+    intake: Intake,
+    where: Pick<ListWatchOptions<KubeObject>, "resource" | "namespace" | "labelSelector" | "fieldSelector">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, clock, random } = this.#options;
+    this.#unsynced.add(what);
+    return listWatch<KubeObject>({
+      client,
+      ...where,
+      trim: (object) => intake.trim(object) as KubeObject,
+      onSync: (objects) => {
+        if (signal.aborted) return;
+        for (const object of objects) intake.put(this.#context(), object);
+      },
+      onEvent: ({ type, object }) => {
+        if (signal.aborted) return;
+        this.#wake(type === "DELETED" ? intake.remove(this.#context(), object) : intake.put(this.#context(), object));
+      },
+      onState: (state) => this.#note(what, intake, state),
+      clock,
+      random,
+      signal,
+    });
+  }
+
+  #note(what: string, intake: Intake, state: ListWatchState): void {
+    const isMissing = state.state === "failed" && intake.definition === "optional" && isNotFound(state.error);
+    if (isMissing) {
+      if (this.cluster.referenceGrants !== "notInstalled") this.#wake("now");
+      this.cluster.referenceGrants = "notInstalled";
+    } else {
+      this.#options.onState(what, state);
+      // What we may not read is for a route as if it were not there; it must not hold up all the others.
+      if (intake.definition === "named" && isForbidden(state)) this.#synced(what);
+      if (state.state !== "synced") return;
+      if (intake.definition === "optional" && this.cluster.referenceGrants === "notInstalled") {
+        this.cluster.referenceGrants = new Map();
+        this.#wake("now");
+      }
+    }
+    this.#synced(what);
+  }
+
+  #synced(what: string): void {
+    if (this.#unsynced.delete(what)) this.#wake("now");
+  }
+
+  /** Parts are followed by name only: what they hold is what we put there. */
+  #watchParts(): Promise<void> {
+    const intake: Intake = {
+      resource: RESOURCES.configMaps,
+      definition: "required",
+      trim: withoutContent,
+      put: (_context, object) => {
+        this.parts.set(namespacedName(object), object);
+        return "no";
+      },
+      remove: (_context, object) => (this.parts.delete(namespacedName(object)) ? "now" : "no"),
+    };
+    const labelSelector = `${SNAPSHOT_OBJECTS.roleLabel}=${SNAPSHOT_OBJECTS.roles.part}`;
+    const { signal } = this.#options;
+    return this.#run(`configmaps ${labelSelector}`, intake, { resource: intake.resource, labelSelector }, signal);
+  }
+}
+
+function isForbidden(state: ListWatchState): boolean {
+  return state.state === "failed" && state.error instanceof KubeError && state.error.status === 403;
+}
+
+function withoutContent({ data: _data, binaryData: _binaryData, ...object }: ConfigMap): KubernetesObject {
+  return object;
+}
