@@ -55,8 +55,8 @@ interface Group {
   readonly weight: number;
   readonly seed: Lanes;
   readonly members: readonly Member[];
-  /** The part of all connections that each member should carry. */
-  readonly share: number;
+  /** Each member should carry `weight / parts` of all connections. A fraction, for rounding must not move a bound. */
+  readonly parts: number;
 }
 
 /** A hash of 64 bits in two halves. */
@@ -130,7 +130,7 @@ function groupsOf({ route, endpoints }: PickRequest): readonly Group[] {
       const key = endpointKey(endpoint);
       return { endpoint, key, seed: hash(key) };
     });
-    return { id, weight, seed: hash(id), members, share: weight / total / members.length };
+    return { id, weight, seed: hash(id), members, parts: total * members.length };
   });
   ofSnapshot.set(route, groups);
   return groups;
@@ -147,7 +147,7 @@ function withinLoad(groups: readonly Group[], { route, loads }: PickRequest): El
   let total = 1;
   for (const { members } of groups) for (const { endpoint } of members) total += loads(endpoint);
   return (member, group) => {
-    const bound = Math.ceil((total * group.share * maxLoad) / 100);
+    const bound = Math.ceil((total * group.weight * maxLoad) / (100 * group.parts));
     return loads(member.endpoint) < Math.max(bound, UNBOUNDED_CONNECTIONS);
   };
 }
@@ -187,7 +187,7 @@ function byLoad(groups: readonly Group[], { loads, random }: PickRequest, eligib
   for (const group of groups) {
     for (const member of group.members) {
       if (!eligible(member, group)) continue;
-      const load = (loads(member.endpoint) + 1) / group.share;
+      const load = ((loads(member.endpoint) + 1) * group.parts) / group.weight;
       if (load > least) continue;
       equals = load === least ? equals + 1 : 1;
       least = load;
