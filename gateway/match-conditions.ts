@@ -45,12 +45,18 @@ const SEPARATOR = "\0";
 export class ConditionIndex {
   /** More header conditions first, then more query conditions: Gateway API's order. */
   readonly #tiers: Tier[] = [];
+  /** The match without conditions, which most paths have and nothing else: it costs no tier. */
+  #plain: Matched | undefined;
   #added = 0;
 
   /** To be called in the order of the routes. */
   add(route: Route, match: RouteMatch, compile: Compile): void {
     const headers = distinct(match.headers.map((header) => ({ ...header, name: header.name.toLowerCase() })));
     const params = distinct(match.queryParams);
+    if (headers.length + params.length === 0) {
+      this.#plain ??= { route, match };
+      return;
+    }
     const tier = this.#tier(headers.length, params.length);
     const candidate = { route, match, order: this.#added++ };
     if ([...headers, ...params].every((condition) => condition.type === "Exact")) {
@@ -66,7 +72,7 @@ export class ConditionIndex {
       const found = findInTier(tier, request);
       if (found !== undefined) return found;
     }
-    return undefined;
+    return this.#plain;
   }
 
   #tier(headers: number, params: number): Tier {
@@ -98,7 +104,7 @@ function addExact(
   const names = [...headers, ...params].join(SEPARATOR);
   const signature = tier.signatures.get(names) ?? { headers, params, byValues: new Map<string, Candidate>() };
   tier.signatures.set(names, signature);
-  const values = [...conditions.headers, ...conditions.params].map((condition) => condition.value).join(SEPARATOR);
+  const values = [...conditions.headers, ...conditions.params].map(({ value }) => SEPARATOR + value).join("");
   // The first of equals stays: routes come in their order.
   if (!signature.byValues.has(values)) signature.byValues.set(values, candidate);
 }
@@ -123,18 +129,18 @@ function findInTier(tier: Tier, request: MatchRequest): Candidate | undefined {
 }
 
 function lookUp(signature: Signature, request: MatchRequest): Candidate | undefined {
-  let key: string | undefined;
+  let key = "";
   for (const name of signature.headers) {
     const value = request.header(name);
     if (value === undefined) return undefined;
-    key = key === undefined ? value : key + SEPARATOR + value;
+    key += SEPARATOR + value;
   }
   for (const name of signature.params) {
     const value = request.query(name);
     if (value === undefined) return undefined;
-    key = key === undefined ? value : key + SEPARATOR + value;
+    key += SEPARATOR + value;
   }
-  return signature.byValues.get(key ?? "");
+  return signature.byValues.get(key);
 }
 
 function holds(candidate: Tried, request: MatchRequest): boolean {

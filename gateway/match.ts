@@ -157,7 +157,7 @@ interface PatternEntry {
 
 /** Matches of one hostname by path. */
 class PathIndex {
-  readonly #exact = new Map<string, ConditionIndex>();
+  #exact: Map<string, ConditionIndex> | undefined;
   /** Longer patterns first; among equals the one that came first. */
   readonly #patterns: PatternEntry[] = [];
   /** Without a trailing slash; `""` is the prefix of everything. */
@@ -170,7 +170,7 @@ class PathIndex {
   }
 
   find(request: MatchRequest): Matched | undefined {
-    const exact = this.#exact.get(request.path)?.find(request);
+    const exact = this.#exact?.get(request.path)?.find(request);
     if (exact !== undefined) return exact;
     for (const { pattern, conditions } of this.#patterns) {
       const found = pattern.testExact(request.path) ? conditions.find(request) : undefined;
@@ -194,7 +194,10 @@ class PathIndex {
     if (type === "RegularExpression") return this.#patternEntry(value, compile).conditions;
     const path = normalizePath(value);
     if (isRefusal(path)) throw new Error(`route ${route.namespace}/${route.name}: "${value}": ${path.message}`);
-    if (type === "Exact") return entry(this.#exact, path);
+    if (type === "Exact") {
+      this.#exact ??= new Map();
+      return entry(this.#exact, path);
+    }
     const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
     this.#depth = Math.max(this.#depth, prefix.split("/").length - 1);
     return entry(this.#prefixes, prefix);
