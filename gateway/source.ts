@@ -2,7 +2,8 @@
  * Where a gateway gets its snapshot from, and the one place where it changes: `SnapshotHolder` compiles a candidate in
  * slices and then swaps it in one step between two events, or keeps the last good one and says why.
  */
-import { compileMatcher, type Matcher } from "./match.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { compileMatcherSliced, type Matcher, type Slicing } from "./match.ts";
 import type { SecretMaterial, Snapshot } from "./snapshot.ts";
 
 /** A snapshot with what is compiled from it. Frozen; a connection holds one of these from start to end. */
@@ -26,12 +27,20 @@ export interface Candidate {
   readonly secrets: SecretMaterial;
 }
 
+/** Half of the longest time that anything may hold the event loop. */
+const LOOP_SLICING: Slicing = { now: () => performance.now(), pause: () => nextTurn(), sliceMs: 5 };
+
 export class SnapshotHolder implements SnapshotSource {
   current: Loaded | undefined;
   refused: string | undefined;
   #listeners: (() => void)[] = [];
   #newest: Candidate | undefined;
   #work: Promise<void> = Promise.resolve();
+  readonly #slicing: Slicing;
+
+  constructor(slicing: Slicing = LOOP_SLICING) {
+    this.#slicing = slicing;
+  }
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
@@ -56,7 +65,10 @@ export class SnapshotHolder implements SnapshotSource {
     try {
       const before = this.current;
       const unchangedRoutes = before?.snapshot.routes === candidate.snapshot.routes;
-      const matcher = before && unchangedRoutes ? before.matcher : await compileMatcher(candidate.snapshot.routes);
+      const matcher =
+        before && unchangedRoutes
+          ? before.matcher
+          : await compileMatcherSliced(candidate.snapshot.routes, this.#slicing);
       if (candidate !== this.#newest) return;
       this.current = Object.freeze({ ...candidate, matcher });
       this.refused = undefined;
