@@ -41,7 +41,7 @@ type Limits = NonNullable<WebSocketRouteSpec["limits"]>;
 type Timeouts = NonNullable<WebSocketRouteSpec["timeouts"]>;
 type KeepAlive = NonNullable<WebSocketRouteSpec["keepAlive"]>;
 type LoadBalancing = NonNullable<WebSocketRouteSpec["loadBalancing"]>;
-type HashKey = NonNullable<LoadBalancing["consistentHash"]>["key"];
+type HashKey = NonNullable<NonNullable<LoadBalancing["consistentHash"]>["key"]>;
 type Filled<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
 
 /** A route's policies with nothing left to default. Durations and sizes are still the texts of the manifest. */

@@ -39,6 +39,7 @@ export interface Service extends KubernetesObject {
     | {
         readonly type?: string | undefined;
         readonly externalName?: string | undefined;
+        readonly ipFamilies?: readonly string[] | undefined;
         readonly ports?: readonly ServicePort[] | undefined;
       }
     | undefined;

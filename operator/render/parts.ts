@@ -5,6 +5,7 @@
 import { gzipSync } from "node:zlib";
 import { type PartReference, partHash, SNAPSHOT_OBJECTS } from "../../gateway/snapshot.ts";
 import type { ConfigMap, ObjectMeta } from "../objects.ts";
+import { textOf } from "./text.ts";
 
 /** Slots to begin with, and the most that two hex digits can name. Both powers of two. */
 const SLOTS = { first: 16, most: 256 } as const;
@@ -67,18 +68,6 @@ function hashOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-const texts = new WeakMap<object, string>();
-
-/** The JSON text of an item, made once: items are immutable and keep their identity while they stay the same. */
-export function textOf(item: object): string {
-  let text = texts.get(item);
-  if (text === undefined) {
-    text = JSON.stringify(item);
-    texts.set(item, text);
-  }
-  return text;
 }
 
 interface Remembered {

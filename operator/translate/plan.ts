@@ -1,14 +1,7 @@
 /** What a translation gives: for each gateway what it shall serve, and for each object what is to be said about it. */
 import type { BackendEndpoints, GatewaySettings, Route } from "../../gateway/snapshot.ts";
 import type { GatewayEntry, RouteEntry } from "../cluster.ts";
-
-/** A condition before it is merged into a status: no time and no generation yet. */
-export interface ConditionValue {
-  readonly type: string;
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
-}
+import type { ConditionValue } from "./condition.ts";
 
 /** All that one gateway needs, before it is cut into objects. */
 export interface GatewayPlan {
@@ -48,9 +41,13 @@ export interface ParentOutcome {
 export interface RouteOutcome {
   readonly key: string;
   readonly entry: RouteEntry;
+  /** Said of the route itself where there is no parent to say it of: it is broken, or nothing takes it. */
+  readonly orphaned: ConditionValue | undefined;
   readonly parents: readonly ParentOutcome[];
   /** Addresses for people, such as `wss://chat.example.com/ws/chat`. */
   readonly urls: readonly string[];
+  /** Where the route leads, in short. */
+  readonly backends: string;
 }
 
 export interface ListenerOutcome {
@@ -63,6 +60,7 @@ export interface GatewayOutcome {
   readonly key: string;
   readonly entry: GatewayEntry;
   readonly accepted: ConditionValue;
+  readonly resolvedRefs: ConditionValue;
   readonly attachedRoutes: number;
   readonly listeners: readonly ListenerOutcome[];
 }

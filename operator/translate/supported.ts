@@ -1,0 +1,70 @@
+/**
+ * The one table of what the API accepts and this release does not implement. A field in it makes its object not accepted, by name:
+ * nothing is ever silently ignored. Implementing a field means to take its line out.
+ */
+import type { GatewayDefaults, WebSocketGatewaySpec } from "../../crds/websocketgateway.ts";
+import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
+import type { Objection } from "./condition.ts";
+import type { RouteDraft } from "./draft.ts";
+
+type PolicyBlocks = GatewayDefaults;
+
+interface Unsupported<T> {
+  readonly path: string;
+  readonly used: (spec: T) => boolean;
+}
+
+const POLICIES: readonly Unsupported<PolicyBlocks>[] = [
+  { path: "authentication.jwt", used: (spec) => spec.authentication?.jwt !== undefined },
+  { path: "authentication.external", used: (spec) => spec.authentication?.external !== undefined },
+  { path: "limits.connections.perUser", used: (spec) => spec.limits?.connections?.perUser !== undefined },
+  { path: "limits.handshakes", used: (spec) => spec.limits?.handshakes !== undefined },
+  { path: "limits.messages", used: (spec) => spec.limits?.messages !== undefined },
+  { path: "limits.bytes", used: (spec) => spec.limits?.bytes !== undefined },
+  {
+    path: "loadBalancing.consistentHash.key.type: Claim",
+    used: (spec) => spec.loadBalancing?.consistentHash?.key?.type === "Claim",
+  },
+  { path: "health", used: (spec) => spec.health !== undefined },
+  { path: "messages", used: (spec) => spec.messages !== undefined },
+  { path: "onChange: Apply", used: (spec) => spec.onChange === "Apply" },
+  { path: "onChange: Close", used: (spec) => spec.onChange === "Close" },
+];
+
+const ROUTE: readonly Unsupported<WebSocketRouteSpec>[] = [
+  ...POLICIES,
+  {
+    path: "hub together with spec.backendRefs",
+    used: (spec) => spec.hub !== undefined && spec.backendRefs !== undefined,
+  },
+];
+
+const GATEWAY: readonly Unsupported<WebSocketGatewaySpec>[] = [
+  ...POLICIES.map(({ path, used }) => ({
+    path: `defaults.${path}`,
+    used: ({ defaults }: WebSocketGatewaySpec) => defaults !== undefined && used(defaults),
+  })),
+  { path: "replicas", used: (spec) => spec.replicas !== undefined },
+  { path: "autoscaling", used: (spec) => spec.autoscaling !== undefined },
+  { path: "service", used: (spec) => spec.service !== undefined },
+  { path: "podTemplate", used: (spec) => spec.podTemplate !== undefined },
+  { path: "redis.type: Sentinel", used: (spec) => spec.redis?.type === "Sentinel" },
+  { path: "redis.type: Cluster", used: (spec) => spec.redis?.type === "Cluster" },
+];
+
+/** Step: a route that uses a field which is not implemented. */
+export function checkSupport(draft: RouteDraft): void {
+  if (draft.spec !== undefined) draft.rejected ??= objection(ROUTE, draft.spec);
+}
+
+/** Names every field of the gateway that is not implemented; undefined when all are. */
+export function unsupportedInGateway(spec: WebSocketGatewaySpec): Objection | undefined {
+  return objection(GATEWAY, spec);
+}
+
+function objection<T>(table: readonly Unsupported<T>[], spec: T): Objection | undefined {
+  const used = table.filter((row) => row.used(spec)).map(({ path }) => `spec.${path}`);
+  if (used.length === 0) return undefined;
+  const message = `this release does not implement ${used.join(", ")}: remove ${used.length === 1 ? "it" : "them"}`;
+  return { reason: "UnsupportedValue", message };
+}
