@@ -6,9 +6,9 @@ import { type Admission, admit } from "./admit.ts";
 import type { Attempt } from "./attempt.ts";
 import { type ClientAddress, clientIP } from "./client-ip.ts";
 import { authenticate, type Principal } from "./credentials.ts";
-import { type Handshake, parseHandshake, parseSubject, queryParameter, type RequestSubject } from "./handshake.ts";
+import { type Handshake, parseHandshake, parseSubject, type RequestSubject } from "./handshake.ts";
 import { listenerFor, type PortGroup } from "./listeners.ts";
-import type { Matched } from "./match.ts";
+import { type Matched, matchRequest } from "./match.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
 import type { Loaded } from "./source.ts";
 
@@ -39,13 +39,7 @@ function findRoute(
 ): (Matched & { listener: string }) | Refusal {
   const listener = listenerFor(facts.port, subject.host);
   if (!listener) return refuse("NoRoute");
-  const matched = loaded.matcher.find({
-    listener: listener.name,
-    host: subject.host,
-    path: subject.target.path,
-    header: (name) => subject.headers.get(name),
-    query: (name) => queryParameter(subject, name),
-  });
+  const matched = loaded.matcher.find(matchRequest(subject, listener.name));
   return matched ? { ...matched, listener: listener.name } : refuse("NoRoute");
 }
 

@@ -1,9 +1,9 @@
 /**
  * What a client is answered once its backend has answered: the 101, or the backend's own refusal. Pure.
  */
-import { createHash } from "node:crypto";
 import { CONNECTION_ID_HEADER, connectionIdCookie } from "./connection-id.ts";
 import type { HttpAnswer } from "./problem.ts";
+import { acceptFor } from "./switching.ts";
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
@@ -32,11 +32,6 @@ export function relayedHeaders(headers: Headers): Headers {
   return headers.filter(([name]) => !dropped.has(name.toLowerCase()));
 }
 
-/** RFC 6455 §4.2.2 item 5.4. */
-export function acceptOf(key: string): string {
-  return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-}
-
 export interface Switching {
   readonly key: string;
   readonly protocol: string | undefined;
@@ -54,7 +49,7 @@ export function switchingHead({ key, protocol, extensions, backendHeaders, ownHe
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
     "Connection: Upgrade",
-    `Sec-WebSocket-Accept: ${acceptOf(key)}`,
+    `Sec-WebSocket-Accept: ${acceptFor(key)}`,
   ];
   if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   if (extensions !== undefined) lines.push(`Sec-WebSocket-Extensions: ${extensions}`);

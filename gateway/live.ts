@@ -185,8 +185,9 @@ export class LiveConnections {
       connection.pingedAt = moment.now;
       session.ping();
     } else if (what === "KeepAliveTimeout") {
-      // Nobody reads at the other end: waiting for a closing handshake would only keep the backend in the dark.
-      session.destroy(what);
+      // The backend is told; the client is not waited for, since nobody is there to answer.
+      session.close(what);
+      setImmediate(() => session.destroy(what));
     } else {
       session.close(what);
     }
