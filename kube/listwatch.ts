@@ -226,27 +226,21 @@ class ListWatch<T extends KubeObject> {
     this.#known.delete(key);
   }
 
-  /** Items of a list do not carry their kind; what only the API server and kubectl read is not worth its memory. */
   #trim(object: T): T {
-    const { managedFields: _managedFields, ...metadata } = object.metadata;
     const { resource, trim } = this.#options;
-    const { apiVersion, kind } = resource;
-    const whole = {
-      apiVersion,
-      kind,
-      ...object,
-      metadata: { ...metadata, ...withoutLastApplied(metadata.annotations) },
-    };
-    return trim === undefined ? whole : trim(whole);
+    const lean = leanObject(resource, object);
+    return trim === undefined ? lean : trim(lean);
   }
 }
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
-function withoutLastApplied(annotations: Readonly<Record<string, string>> | undefined) {
-  if (annotations === undefined || !(LAST_APPLIED in annotations)) return {};
-  const { [LAST_APPLIED]: _lastApplied, ...rest } = annotations;
-  return { annotations: rest };
+/** Adds the kind, which items of a list do not carry, and drops what only the API server and kubectl read. */
+export function leanObject<T extends KubeObject>({ apiVersion, kind }: Resource, object: T): T {
+  const { managedFields: _managedFields, annotations, ...metadata } = object.metadata;
+  if (annotations === undefined) return { apiVersion, kind, ...object, metadata };
+  const { [LAST_APPLIED]: _lastApplied, ...kept } = annotations;
+  return { apiVersion, kind, ...object, metadata: { ...metadata, annotations: kept } };
 }
 
 function silenceDetector(clock: Clock, onSilence: () => void) {

@@ -6,7 +6,7 @@ import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { isNotFound, KubeError } from "../kube/error.ts";
-import { type ListWatchOptions, type ListWatchState, listWatch } from "../kube/listwatch.ts";
+import { type ListWatchOptions, type ListWatchState, leanObject, listWatch } from "../kube/listwatch.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import { type ClusterStore, createClusterStore } from "./cluster.ts";
@@ -51,6 +51,7 @@ class Watches implements ClusterWatch {
   readonly cluster = createClusterStore();
   readonly parts = new Map<string, KubernetesObject>();
   readonly ended: Promise<unknown>;
+  readonly #partIntake = partIntake(this.parts);
   readonly #options: WatchClusterOptions;
   readonly #unsynced = new Set<string>();
   readonly #named = { secrets: new Map<string, Named>(), configMaps: new Map<string, Named>() };
@@ -75,15 +76,15 @@ class Watches implements ClusterWatch {
   }
 
   took(object: KubernetesObject): void {
-    const intake = this.#intakeOf(object);
-    if (intake === undefined) this.parts.set(namespacedName(object), withoutContent(object));
-    else intake.put(this.#context(), intake.trim(object));
+    const intake = object.kind === RESOURCES.secrets.kind ? NAMED_INTAKES.secrets : this.#intakeOf(object);
+    intake.put(this.#context(), intake.trim(leanObject(intake.resource, object)));
   }
 
-  #intakeOf({ kind, metadata }: KubernetesObject): Intake | undefined {
-    if (kind === RESOURCES.secrets.kind) return NAMED_INTAKES.secrets;
-    const isPart = metadata.labels?.[SNAPSHOT_OBJECTS.roleLabel] === SNAPSHOT_OBJECTS.roles.part;
-    return isPart ? undefined : CLUSTER_INTAKES.find(({ resource }) => resource.kind === kind);
+  #intakeOf({ kind, metadata }: KubernetesObject): Intake {
+    if (metadata.labels?.[SNAPSHOT_OBJECTS.roleLabel] === SNAPSHOT_OBJECTS.roles.part) return this.#partIntake;
+    const intake = CLUSTER_INTAKES.find(({ resource }) => resource.kind === kind);
+    if (intake === undefined) throw new Error(`the operator does not watch ${kind}`);
+    return intake;
   }
 
   #context(): IntakeContext {
@@ -95,9 +96,8 @@ class Watches implements ClusterWatch {
   }
 
   #watchKind(intake: Intake): Promise<void> {
-    const what =
-      intake.labelSelector === undefined ? intake.resource.plural : `${intake.resource.plural} ${intake.labelSelector}`;
     const { resource, labelSelector } = intake;
+    const what = labelSelector === undefined ? resource.plural : `${resource.plural} ${labelSelector}`;
     return this.#run(what, intake, { resource, labelSelector }, this.#options.signal);
   }
 
@@ -182,22 +182,26 @@ class Watches implements ClusterWatch {
     if (this.#unsynced.delete(what)) this.#wake("now");
   }
 
-  /** Parts are followed by name only: what they hold is what we put there. */
   #watchParts(): Promise<void> {
-    const intake: Intake = {
-      resource: RESOURCES.configMaps,
-      definition: "required",
-      trim: withoutContent,
-      put: (_context, object) => {
-        this.parts.set(namespacedName(object), object);
-        return "no";
-      },
-      remove: (_context, object) => (this.parts.delete(namespacedName(object)) ? "now" : "no"),
-    };
-    const labelSelector = `${SNAPSHOT_OBJECTS.roleLabel}=${SNAPSHOT_OBJECTS.roles.part}`;
-    const { signal } = this.#options;
-    return this.#run(`configmaps ${labelSelector}`, intake, { resource: intake.resource, labelSelector }, signal);
+    const { resource, labelSelector } = this.#partIntake;
+    const what = `${resource.plural} ${labelSelector}`;
+    return this.#run(what, this.#partIntake, { resource, labelSelector }, this.#options.signal);
   }
+}
+
+/** Parts are followed by name only: what they hold is what we put there. */
+function partIntake(parts: Map<string, KubernetesObject>): Intake {
+  return {
+    resource: RESOURCES.configMaps,
+    labelSelector: `${SNAPSHOT_OBJECTS.roleLabel}=${SNAPSHOT_OBJECTS.roles.part}`,
+    definition: "required",
+    trim: withoutContent,
+    put: (_context, object) => {
+      parts.set(namespacedName(object), object);
+      return "no";
+    },
+    remove: (_context, object) => (parts.delete(namespacedName(object)) ? "now" : "no"),
+  };
 }
 
 function isForbidden(state: ListWatchState): boolean {

@@ -1,0 +1,99 @@
+/** The operator's own figures. Label values come from tables and resource names, never from what a user wrote. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Cluster } from "./cluster.ts";
+
+export interface OperatorMetrics {
+  readonly registry: Registry;
+  /** One pass: deciding and writing the snapshots. */
+  readonly passSeconds: Histogram<"result">;
+  /** Requests that may have changed something; `kind` is a snapshot role, `status`, `event` or `delete`. */
+  readonly writes: Counter<"kind">;
+  readonly writeErrors: Counter<"kind">;
+  /** Watches that had to begin again, by resource. */
+  readonly watchFailures: Counter<"resource">;
+}
+
+export interface MetricsSource {
+  readonly cluster: Cluster;
+  unsynced(): readonly string[];
+  queueDepth(): number;
+}
+
+export function createMetrics(source: MetricsSource): OperatorMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  gauges(registry, source);
+  return {
+    registry,
+    passSeconds: new Histogram({
+      name: "holdfast_operator_pass_duration_seconds",
+      help: "Time to decide and to write the snapshots, once for each pass.",
+      labelNames: ["result"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    writes: new Counter({
+      name: "holdfast_operator_writes_total",
+      help: "Requests to the API server that may have changed something.",
+      labelNames: ["kind"],
+      registers,
+    }),
+    writeErrors: new Counter({
+      name: "holdfast_operator_write_errors_total",
+      help: "Writes that failed and are going to be tried again.",
+      labelNames: ["kind"],
+      registers,
+    }),
+    watchFailures: new Counter({
+      name: "holdfast_operator_watch_failures_total",
+      help: "Lists and watches that failed and began again.",
+      labelNames: ["resource"],
+      registers,
+    }),
+  };
+}
+
+function gauges(registry: Registry, source: MetricsSource): void {
+  const registers = [registry];
+  new Gauge({
+    name: "holdfast_operator_synced",
+    help: "1 when everything that is watched has been read.",
+    registers,
+    collect() {
+      this.set(source.unsynced().length === 0 ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "holdfast_operator_status_queue_depth",
+    help: "Objects whose status is still to be written.",
+    registers,
+    collect() {
+      this.set(source.queueDepth());
+    },
+  });
+  new Gauge({
+    name: "holdfast_operator_routes",
+    help: "WebSocketRoutes by the state of each of their conditions.",
+    labelNames: ["condition", "status"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [condition, status] of routeConditions(source.cluster)) this.inc({ condition, status });
+    },
+  });
+}
+
+const TYPES = new Set(["Accepted", "ResolvedRefs", "Programmed", "Ready"]);
+const STATUSES = new Set(["True", "False", "Unknown"]);
+
+/** A status is whatever the API holds, so only words that we know become labels. */
+function* routeConditions(cluster: Cluster): Generator<[string, string]> {
+  for (const { status } of cluster.routes.values()) {
+    const conditions = (status as { conditions?: unknown } | undefined)?.conditions;
+    if (!Array.isArray(conditions)) continue;
+    for (const { type, status: state } of conditions as { type: string; status: string }[]) {
+      if (TYPES.has(type) && STATUSES.has(state)) yield [type, state];
+    }
+  }
+}

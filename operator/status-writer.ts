@@ -1,0 +1,113 @@
+/**
+ * Writes statuses: a few at a time, the newest word for each object, an object that fails more and more seldom. What is to be
+ * written is decided by a pass; what could not be written is simply found again by a later one.
+ */
+import type { KubeClient } from "../kube/client.ts";
+import type { Clock } from "../kube/clock.ts";
+import { isConflict, isNotFound } from "../kube/error.ts";
+import type { Resource } from "../kube/resources.ts";
+import type { KubernetesObject, ObjectMeta } from "./objects.ts";
+import type { Flip } from "./pass.ts";
+import { Retries } from "./retries.ts";
+
+export interface StatusWrite {
+  readonly resource: Resource;
+  readonly metadata: ObjectMeta;
+  readonly status: object;
+  /** Told once the status is written. */
+  readonly flips: readonly Flip[];
+}
+
+export interface StatusWriterOptions {
+  readonly client: Pick<KubeClient, "patchStatus">;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly onWrite: (write: StatusWrite) => void;
+  /** The object as it is now, and what was written. */
+  readonly onWritten: (object: KubernetesObject, write: StatusWrite) => void;
+  readonly onError: (write: StatusWrite, error: unknown, retryInMs: number) => void;
+  /** A pass is wanted by this time (clock's milliseconds). */
+  readonly wakeBy: (time: number) => void;
+}
+
+const AT_A_TIME = 8;
+const BACKOFF = { firstMs: 500, maxMs: 60_000 };
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  #pending = new Map<string, StatusWrite>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  /** Offered while an older word was under way. */
+  readonly #overtaken = new Set<string>();
+  readonly #retries: Retries;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+    this.#retries = new Retries(BACKOFF, options.random);
+  }
+
+  /** Objects whose status is still to be written or under way. */
+  get depth(): number {
+    return this.#pending.size + this.#inFlight.size;
+  }
+
+  /** All that a pass found to be written: replaces what was offered before and has not begun. */
+  offer(writes: readonly StatusWrite[]): void {
+    this.#pending = new Map();
+    const offered = new Set<string>();
+    for (const write of writes) {
+      const key = keyOfWrite(write);
+      offered.add(key);
+      const notBefore = this.#retries.notBefore(key);
+      if (this.#inFlight.has(key)) this.#overtaken.add(key);
+      else if (notBefore > this.#options.clock.now()) this.#options.wakeBy(notBefore);
+      else this.#pending.set(key, write);
+    }
+    this.#retries.keepOnly(offered);
+    this.#pump();
+  }
+
+  /** Begins nothing any more; resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#pending.clear();
+    await Promise.all(this.#inFlight.values());
+  }
+
+  #pump(): void {
+    for (const [key, write] of this.#pending) {
+      if (this.#inFlight.size >= AT_A_TIME || this.#options.signal.aborted) return;
+      this.#pending.delete(key);
+      const writing = this.#write(key, write).finally(() => {
+        this.#inFlight.delete(key);
+        // The next pass compares with what is written now and offers again what still differs.
+        if (this.#overtaken.delete(key)) this.#options.wakeBy(this.#options.clock.now());
+        this.#pump();
+      });
+      this.#inFlight.set(key, writing);
+    }
+  }
+
+  async #write(key: string, write: StatusWrite): Promise<void> {
+    const { client, clock, signal, onWrite, onWritten, onError, wakeBy } = this.#options;
+    const { resource, metadata, status } = write;
+    const { namespace, name, uid } = metadata;
+    const object = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: { namespace, name, uid }, status };
+    onWrite(write);
+    try {
+      const written = await client.patchStatus<KubernetesObject>({ resource, namespace, name }, object, { signal });
+      this.#retries.succeeded(key);
+      onWritten(written, write);
+    } catch (error) {
+      // Deleted, or deleted and made again: the watch is about to say so.
+      if (isNotFound(error) || isConflict(error) || signal.aborted) return;
+      const retryInMs = this.#retries.failed(key, clock.now());
+      onError(write, error, retryInMs);
+      wakeBy(clock.now() + retryInMs);
+    }
+  }
+}
+
+function keyOfWrite({ resource, metadata }: StatusWrite): string {
+  return `${resource.kind} ${metadata.namespace}/${metadata.name} ${metadata.uid}`;
+}
