@@ -1,4 +1,4 @@
-// `projects` cut the run by what a test needs: nothing, loopback sockets, or real servers beside it.
+// `projects` cut the run by what a test needs: nothing, loopback sockets, real servers beside it, or a node.
 const common = {
   extensionsToTreatAsEsm: [".ts"],
   transform: { "\\.ts$": "<rootDir>/test/support/strip-types.js" },
@@ -17,6 +17,7 @@ export default {
     },
     { ...common, displayName: "feature", testMatch: ["<rootDir>/test/feature/**/*.test.ts"] },
     { ...common, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+    { ...common, displayName: "e2e", testMatch: ["<rootDir>/test/e2e/**/*.test.ts"] },
   ],
   reporters: ["default", "<rootDir>/test/support/summary-reporter.js"],
   testTimeout: 20_000,
