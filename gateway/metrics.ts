@@ -71,6 +71,9 @@ export class Metrics {
   readonly #sequence = this.#gauge("snapshot_sequence", "Sequence of the snapshot that is served.", []);
   readonly #refused = this.#counter("snapshot_refused_total", "Snapshots that could not be served.", []);
   readonly #busUp = this.#gauge("bus_up", "Whether the bus carries messages between gateway pods.", []);
+  readonly #busMessages = this.#counter("bus_messages_total", "Hub messages on the bus.", ["direction"]);
+  readonly #hubGaps = this.#counter("hub_gaps_total", "Groups that may have missed messages in a bus outage.", []);
+  readonly #hubDropped = this.#counter("hub_dropped_total", "Hub messages that a client did not get.", []);
 
   #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
     return new Counter({ name: `holdfast_${name}`, help, labelNames, registers: [this.registry] });
@@ -136,6 +139,18 @@ export class Metrics {
 
   bus(state: "up" | "down"): void {
     this.#busUp.set(state === "up" ? 1 : 0);
+  }
+
+  busMessage(direction: "sent" | "received"): void {
+    this.#busMessages.inc({ direction });
+  }
+
+  hubGaps(groups: number): void {
+    this.#hubGaps.inc(groups);
+  }
+
+  hubDropped(messages: number): void {
+    this.#hubDropped.inc(messages);
   }
 
   /** Drops the series of routes that no longer exist and have no connection, so that churn does not grow memory. */
