@@ -39,15 +39,28 @@ export function duration(options: { min: string; max: string; off?: string }): z
   const { min, max, off } = options;
   const [least, most] = [durationOrNaN(min), durationOrNaN(max)];
   const within = `duration(self) >= duration('${min}') && duration(self) <= duration('${max}')`;
-  const text = z.string().max(20).regex(DURATION, "must be a duration such as 500ms, 30s or 1h30m");
-  return withRules(text, {
-    cel: off === undefined ? within : `duration(self) == duration('0s') || (${within})`,
-    message: `must be from ${min} to ${max}${off === undefined ? "" : `, or 0s ${off}`}`,
-    holds: (value) => {
-      const ms = durationOrNaN(value);
-      return (ms >= least && ms <= most) || (off !== undefined && ms === 0);
+  const allowed = off === undefined ? within : `(duration(self) == duration('0s') || (${within}))`;
+  return withRules(
+    z
+      .string()
+      .min(1)
+      .max(20)
+      .meta({ [EDITOR_PATTERN]: DURATION.source }),
+    {
+      cel: `self.matches(${celPattern(DURATION)}) && ${allowed}`,
+      message: `must be a duration such as 500ms or 1h30m, from ${min} to ${max}${off === undefined ? "" : `, or 0s ${off}`}`,
+      holds: (value) => {
+        const ms = durationOrNaN(value);
+        return (ms >= least && ms <= most) || (off !== undefined && ms === 0);
+      },
     },
-  });
+  );
+}
+
+/** Guards a rule that compares durations: what is none is for the field's own rule to say. */
+export function celUnlessMalformed(fields: readonly string[], rule: string): string {
+  const malformed = fields.map((field) => `has(self.${field}) && !self.${field}.matches(${celPattern(DURATION)})`);
+  return [...malformed.map((test) => `(${test})`), rule].join(" || ");
 }
 
 /** A size in bytes as a quantity or a number, within bounds. */
@@ -61,35 +74,50 @@ export function size(options: { min: string; max: string }): z.ZodType<string | 
   const bound = (limit: string, comparison: string): string =>
     `quantity(string(self)).compareTo(quantity('${limit}')) ${comparison} 0`;
   return withRules(either, {
-    cel: `${bound(min, ">=")} && ${bound(max, "<=")}`,
+    cel: `!isQuantity(string(self)) || (${bound(min, ">=")} && ${bound(max, "<=")})`,
     message: `must be from ${min} to ${max} bytes`,
-    holds: (value) => quantityOrNaN(value) >= least && quantityOrNaN(value) <= most,
+    // What is not a size at all is for the pattern to say; CEL's estimated cost has no room for it here.
+    holds: (value) => !(quantityOrNaN(value) < least || quantityOrNaN(value) > most),
   });
 }
 
 /** The name of an object of another kind (DNS subdomain, RFC 1123). */
 export const objectName = (): z.ZodString =>
-  z.string().min(1).max(253).regex(DNS_SUBDOMAIN, "must be the name of an object: lower-case letters, digits, - and .");
+  patterned({
+    pattern: DNS_SUBDOMAIN,
+    max: 253,
+    message: "must be an object's name: lower-case letters and digits, with - and . between",
+  });
 
 /** A namespace, or a listener's name (DNS label, RFC 1123). */
 export const label = (): z.ZodString =>
-  z.string().min(1).max(63).regex(DNS_LABEL, "must be lower-case letters, digits and -");
+  patterned({ pattern: DNS_LABEL, max: 63, message: "must be lower-case letters and digits, with - between" });
 
 /** A key in the data of a Secret or ConfigMap. */
 export const dataKey = (): z.ZodString =>
-  z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(/^[-._a-zA-Z0-9]+$/, "must be a key of the object's data: letters, digits, -, _ and .");
+  patterned({
+    pattern: /^[-._a-zA-Z0-9]+$/,
+    max: 253,
+    message: "must be a key of the object's data: letters, digits, -, _ and .",
+  });
 
 export const portNumber = (): z.ZodInt => z.int().min(1).max(65535);
 
 export const token = (): z.ZodString =>
-  z.string().min(1).max(256).regex(TOKEN, "must be an HTTP token: letters, digits and !#$%&'*+-.^_`|~");
+  patterned({ pattern: TOKEN, max: 256, message: "must be an HTTP token: letters, digits and !#$%&'*+-.^_`|~" });
 
 export const headerValue = (): z.ZodString =>
-  z.string().max(4096).regex(HEADER_VALUE, "must not contain control characters");
+  withRules(
+    z
+      .string()
+      .max(4096)
+      .meta({ [EDITOR_PATTERN]: HEADER_VALUE.source }),
+    {
+      cel: `self.matches(${celPattern(HEADER_VALUE)})`,
+      message: "must be a header's value, without control characters",
+      holds: (value) => HEADER_VALUE.test(value),
+    },
+  );
 
 /** An exact host name, or one whose first label is the wildcard. */
 export const hostname = (): z.ZodString =>

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { Authentication } from "./authentication.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { cidr, dataKey, duration, objectName, origin, size, token } from "./fields.ts";
+import { celUnlessMalformed, cidr, dataKey, duration, objectName, origin, patterned, size, token } from "./fields.ts";
 import { durationOrNaN } from "./primitives.ts";
 import { RequestHeaders } from "./routing.ts";
 import { atLeastOneOf, exactlyOneOf, type Rule, setList, withRules } from "./rules.ts";
@@ -100,10 +100,13 @@ const celOr = (field: string, fallback: string): string =>
   `duration(has(self.${field}) ? self.${field} : '${fallback}')`;
 
 const timeoutBelowInterval: Rule<KeepAliveValue> = {
-  cel: `${celOr("interval", defaultInterval)} == duration('0s') || ${celOr("timeout", defaultTimeout)} < ${celOr("interval", defaultInterval)}`,
+  cel: celUnlessMalformed(
+    ["interval", "timeout"],
+    `${celOr("interval", defaultInterval)} == duration('0s') || ${celOr("timeout", defaultTimeout)} < ${celOr("interval", defaultInterval)}`,
+  ),
   message: `timeout (${defaultTimeout} where omitted) must be shorter than interval (${defaultInterval} where omitted)`,
   holds: ({ interval = defaultInterval, timeout = defaultTimeout }) =>
-    durationOrNaN(interval) === 0 || durationOrNaN(timeout) < durationOrNaN(interval),
+    durationOrNaN(interval) === 0 || !(durationOrNaN(timeout) >= durationOrNaN(interval)),
 };
 
 const KeepAlive = withRules(
@@ -167,9 +170,9 @@ interface ActiveValue {
   readonly timeout: string;
 }
 const probeFitsInterval: Rule<ActiveValue> = {
-  cel: "duration(self.timeout) <= duration(self.interval)",
+  cel: celUnlessMalformed(["interval", "timeout"], "duration(self.timeout) <= duration(self.interval)"),
   message: "timeout must not be longer than interval",
-  holds: ({ interval, timeout }) => durationOrNaN(timeout) <= durationOrNaN(interval),
+  holds: ({ interval, timeout }) => !(durationOrNaN(timeout) > durationOrNaN(interval)),
 };
 
 const Passive = z.strictObject({
@@ -179,12 +182,11 @@ const Passive = z.strictObject({
 
 const Active = withRules(
   z.strictObject({
-    path: z
-      .string()
-      .min(1)
-      .max(1024)
-      .regex(/^\/[^\s#]*$/, "must be a path that starts with /")
-      .describe("Path of the HTTP request; 2xx is healthy."),
+    path: patterned({
+      pattern: /^\/[^\s#]*$/,
+      max: 1024,
+      message: "must be a path that starts with /, without #",
+    }).describe("Path of the HTTP request; 2xx is healthy."),
     interval: duration({ min: "1s", max: "1h" }).default("10s").describe("Between two requests to an endpoint."),
     timeout: duration({ min: "100ms", max: "1m" }).default("2s").describe("For the answer."),
   }),

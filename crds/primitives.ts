@@ -46,14 +46,15 @@ export function parseQuantity(value: Quantity): number {
   return Number(scale(text.slice(0, text.length - suffix.length), FACTORS[suffix as keyof typeof FACTORS]));
 }
 
-/** Milliseconds, or NaN where the text is not a duration: for checks, since every comparison with NaN is false. */
+/** Milliseconds, or NaN where the text is not a duration: every comparison with NaN is false. */
 export function durationOrNaN(text: string): number {
   return DURATION.test(text) ? parseDuration(text) : Number.NaN;
 }
 
-/** Bytes, or NaN where the value is not a size. */
+/** Bytes, or NaN where the text is not a size; a number is itself, also where it is below zero. */
 export function quantityOrNaN(value: Quantity): number {
-  return QUANTITY.test(String(value)) ? parseQuantity(value) : Number.NaN;
+  if (typeof value === "number") return value;
+  return QUANTITY.test(value) ? parseQuantity(value) : Number.NaN;
 }
 
 /** A decimal number times a unit, rounded up; exact, because floating point is not (1.1 × 1000 > 1100). */

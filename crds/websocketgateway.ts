@@ -1,7 +1,7 @@
 /** WebSocketGateway: a fleet of gateway pods, its listeners, and defaults for its routes. */
 import { z } from "zod";
 import { DEFAULTS } from "./defaults.ts";
-import { cidr, dataKey, duration, headerValue, hostname, label, objectName, patterned, portNumber } from "./fields.ts";
+import { cidr, dataKey, duration, hostname, label, objectName, patterned, portNumber } from "./fields.ts";
 import type { API_VERSION, KINDS } from "./kinds.ts";
 import type { ObjectMeta } from "./object-meta.ts";
 import { PodTemplate } from "./pod-template.ts";
@@ -109,7 +109,7 @@ const Service = z
   .strictObject({
     type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).describe("Type of the Service.").optional(),
     annotations: z
-      .record(z.string().max(317), headerValue())
+      .record(z.string().max(317), z.string().max(4096))
       .describe("Annotations of the Service, for the cloud's load balancer.")
       .optional(),
     externalTrafficPolicy: z
