@@ -21,9 +21,9 @@ import type { Candidate } from "./source.ts";
 
 /** The fields of a ConfigMap or Secret that matter here, as the API server and the last-good file give them. */
 export interface CarrierObject {
-  readonly metadata?: { readonly name?: string };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly binaryData?: Readonly<Record<string, string>>;
+  readonly metadata?: { readonly name?: string | undefined } | undefined;
+  readonly data?: Readonly<Record<string, string>> | undefined;
+  readonly binaryData?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Everything known of one gateway's carriers at one moment; what has not arrived yet is absent. */

@@ -1,0 +1,65 @@
+import { Command, Option } from "commander";
+import { createLog } from "../gateway/log.ts";
+import { createKubeClient } from "../kube/client.ts";
+import { runOperator } from "../operator/main.ts";
+import { adminPortOption, contextOption, kubeconfigOption, logLevelOption, parseAddress } from "./options.ts";
+
+interface OperatorCommandOptions {
+  readonly allowExternalName: boolean;
+  readonly host: string;
+  readonly adminPort: number;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly logLevel: string;
+}
+
+export function operatorCommand(): Command {
+  return new Command("operator")
+    .summary("turn WebSocketRoutes of a cluster into snapshots, and tell their status")
+    .description(
+      "Watches WebSocketGateways, WebSocketRoutes and what they refer to; writes each gateway's snapshot as ConfigMaps and one " +
+        "Secret; sets status conditions from what the gateways acknowledge.",
+    )
+    .addOption(
+      new Option(
+        "--allow-external-name",
+        "let Services of type ExternalName be backends; they can point anywhere, so only where every route's author is trusted",
+      )
+        .default(false)
+        .env("HOLDFAST_ALLOW_EXTERNAL_NAME"),
+    )
+    .addOption(
+      new Option("--host <address>", "address that the admin port is bound to")
+        .argParser(parseAddress)
+        .default("::", ":: (all)")
+        .env("HOLDFAST_HOST"),
+    )
+    .addOption(adminPortOption(9090))
+    .addOption(kubeconfigOption())
+    .addOption(contextOption())
+    .addOption(logLevelOption())
+    .action((options: OperatorCommandOptions) => operate(options));
+}
+
+async function operate(options: OperatorCommandOptions): Promise<void> {
+  const log = createLog({ level: options.logLevel });
+  const client = createKubeClient({ kubeconfig: options.kubeconfig, context: options.context });
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      log.info({ event: "exit", signal }, "stopping");
+      stop.abort();
+    });
+  }
+  await runOperator({
+    client,
+    options: {
+      externalNames: options.allowExternalName ? "Allow" : "Refuse",
+      adminHost: options.host,
+      adminPort: options.adminPort,
+    },
+    log,
+    signal: stop.signal,
+  });
+  client.close();
+}

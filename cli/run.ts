@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import { Command, Option } from "commander";
+import { createMemoryBus } from "../gateway/bus-memory.ts";
+import { createLog } from "../gateway/log.ts";
+import { SnapshotHolder } from "../gateway/source.ts";
+import { redisBus, startGatewayProcess } from "./gateway-process.ts";
+import {
+  adminPortOption,
+  apiPortOption,
+  type GatewayName,
+  logLevelOption,
+  parseAddress,
+  parseGatewayName,
+  parsePort,
+  redisOption,
+} from "./options.ts";
+import { followFiles } from "./standalone.ts";
+
+interface RunOptions {
+  readonly filename: readonly string[];
+  readonly gateway?: GatewayName;
+  readonly host: string;
+  readonly port?: number;
+  readonly apiPort: number;
+  readonly apiToken?: string;
+  readonly adminPort: number;
+  readonly redis?: string;
+  readonly logLevel: string;
+}
+
+const collect = (path: string, paths: readonly string[] | undefined) => [...(paths ?? []), path];
+
+export function runCommand(): Command {
+  return new Command("run")
+    .summary("serve manifests from files: one process, no cluster")
+    .description(
+      "Serves WebSocketRoutes from YAML files with the translator and the gateway that a cluster uses. Files are followed: " +
+        "a change is served within a second, without closing a connection; a broken file stays as it was, with its problems in the log.",
+    )
+    .addOption(
+      new Option("-f, --filename <path>", "manifest file or folder; may be repeated")
+        .argParser(collect)
+        .env("HOLDFAST_FILENAME")
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--gateway <namespace/name>", "which WebSocketGateway of the files to serve")
+        .argParser(parseGatewayName)
+        .env("HOLDFAST_GATEWAY"),
+    )
+    .addOption(
+      new Option("--host <address>", "address that all ports are bound to")
+        .argParser(parseAddress)
+        .default("127.0.0.1")
+        .env("HOLDFAST_HOST"),
+    )
+    .addOption(
+      new Option("--port <port>", "port of the first WS listener, in place of the manifest's; 0 for any free one")
+        .argParser(parsePort)
+        .env("HOLDFAST_PORT"),
+    )
+    .addOption(apiPortOption())
+    .addOption(
+      new Option(
+        "--api-token <token>",
+        "bearer token of the API port; omitted: a random one, printed at the start",
+      ).env("HOLDFAST_API_TOKEN"),
+    )
+    .addOption(adminPortOption(9090))
+    .addOption(redisOption())
+    .addOption(logLevelOption())
+    .action((options: RunOptions) => run(options));
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const log = createLog({ level: options.logLevel });
+  const holder = new SnapshotHolder();
+  const leaving = new AbortController();
+  const ended = new AbortController();
+  const apiToken = options.apiToken ?? randomBytes(24).toString("base64url");
+  await followFiles({
+    paths: options.filename,
+    gateway: options.gateway,
+    apiToken,
+    holder,
+    log,
+    signal: ended.signal,
+  });
+  const replaced = holder.current?.snapshot.settings.listeners.find(({ protocol }) => protocol === "WS")?.name;
+  const { host, port, apiPort, adminPort } = options;
+  const gateway = await startGatewayProcess({
+    holder,
+    bus: options.redis === undefined ? createMemoryBus() : redisBus(options.redis, log),
+    listen: {
+      host,
+      portOf: (listener) => (port !== undefined && listener.name === replaced ? port : listener.port),
+      apiPort,
+      adminHost: host,
+      adminPort,
+    },
+    leaveDelay: 0,
+    log,
+    leaving,
+    cleanUp: async () => ended.abort(),
+  });
+  const { listeners, api, admin } = gateway.ports;
+  log.info({ event: "started", listeners: Object.fromEntries(listeners), api, admin }, "holdfast serves");
+  // Not a log line: a log is kept, and a secret has no place in it.
+  if (options.apiToken === undefined) process.stderr.write(`API token of this run: ${apiToken}\n`);
+}
