@@ -4,22 +4,34 @@
  */
 import type { WebSocketGatewayStatus } from "../crds/websocketgateway.ts";
 import type { WebSocketRouteStatus } from "../crds/websocketroute.ts";
+import { type GatewaySettings, type Route, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster, GatewayEntry, RouteEntry } from "./cluster.ts";
-import type { RenderedSnapshot } from "./render/snapshot-objects.ts";
-import type { GatewayPlan, TranslateOptions } from "./translate/plan.ts";
+import { type Flip, flips } from "./flips.ts";
+import { type RenderedSnapshot, readIndex, renderSnapshot } from "./render/snapshot-objects.ts";
+import { textOf } from "./render/text.ts";
+import { readPods, readServing, type Serving } from "./serving.ts";
+import { gatewayStatus, routeStatus, sameStatus } from "./status.ts";
+import type { Objection } from "./translate/condition.ts";
+import type { GatewayPlan, RouteOutcome, TranslateOptions, Translation } from "./translate/plan.ts";
+import { translate } from "./translate/translate.ts";
 
-/** The first sequence that carried a route as it is now. `fingerprint` changes with its generation and with what it resolves to. */
+export type { Flip } from "./flips.ts";
+
+/** The first sequence that carried a route, or a gateway's settings, as they are now. */
 export interface Since {
-  readonly fingerprint: string;
+  readonly content: Route | GatewaySettings;
   readonly sequence: number;
 }
 
-/** What a pass remembers for the next: by `gateway key + " " + route key`. Empty after a restart: the current sequence counts then. */
+/** What a pass remembers for the next. Empty after a restart: the current sequence counts then. */
 export interface PassMemory {
-  readonly since: ReadonlyMap<string, Since>;
+  /** Gateway key, then route key; the gateway's own settings stand under an empty one. */
+  readonly since: ReadonlyMap<string, ReadonlyMap<string, Since>>;
+  /** When the number of connections was last written, ms since the epoch, by gateway key. */
+  readonly counted: ReadonlyMap<string, number>;
 }
 
-export const EMPTY_MEMORY: PassMemory = { since: new Map() };
+export const EMPTY_MEMORY: PassMemory = { since: new Map(), counted: new Map() };
 
 export interface PassInput {
   /** `indexes` and `secrets` must hold the newest that is known, what the caller itself has just written included. */
@@ -34,13 +46,6 @@ export interface PassInput {
   /** ms since the epoch. */
   readonly now: number;
   readonly random: (bytes: number) => Buffer;
-}
-
-/** A condition that flipped, in the words of a Kubernetes Event. */
-export interface Flip {
-  readonly type: "Normal" | "Warning";
-  readonly reason: string;
-  readonly message: string;
 }
 
 /** A status that differs from the one the object carries. */
@@ -61,6 +66,143 @@ export interface PassResult {
   readonly wakeAt: number | undefined;
 }
 
+/** A number that changes all the time is written this often when nothing else has changed. */
+const COUNT_EVERY_MS = 30_000;
+
 export function pass(input: PassInput): PassResult {
-  return { gateways: [], routeStatuses: [], gatewayStatuses: [], memory: input.memory, wakeAt: undefined };
+  const translation = translate(input.cluster, input.options);
+  const gateways = translation.plans.map((plan) => ({ plan, rendered: render(plan, input) }));
+  const since = new Map(gateways.map(({ plan, rendered }) => [plan.key, carry(plan, rendered, input.memory)]));
+  const serving = servingOf({ translation, gateways, input });
+  const view: View = {
+    translation,
+    serving,
+    since,
+    input,
+    rendered: new Map(gateways.map((g) => [g.plan.key, g.rendered])),
+  };
+  const { gatewayStatuses, counted, recount } = gatewayChanges(view);
+  const expiries = [...serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []);
+  const wakes = [...expiries, ...recount];
+  return {
+    gateways,
+    routeStatuses: routeChanges(view),
+    gatewayStatuses,
+    memory: { since, counted },
+    wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
+  };
+}
+
+interface View {
+  readonly translation: Translation;
+  readonly serving: ReadonlyMap<string, Serving>;
+  readonly since: PassMemory["since"];
+  readonly rendered: ReadonlyMap<string, RenderedSnapshot>;
+  readonly input: PassInput;
+}
+
+function indexKey({ entry: { metadata } }: { readonly entry: GatewayEntry }): string {
+  return `${metadata.namespace}/${SNAPSHOT_OBJECTS.indexName(metadata.name)}`;
+}
+
+function render(plan: GatewayPlan, { cluster, random }: PassInput): RenderedSnapshot {
+  const key = indexKey(plan);
+  const secretKey = `${plan.settings.namespace}/${SNAPSHOT_OBJECTS.secretName(plan.settings.name)}`;
+  const previous = readIndex(cluster.indexes.get(key));
+  return renderSnapshot({ plan, previous, secret: cluster.secrets.get(secretKey), random });
+}
+
+/** Since when each route is carried as it is; what is new, or seen for the first time, came with the newest snapshot. */
+function carry(plan: GatewayPlan, rendered: RenderedSnapshot, memory: PassMemory): ReadonlyMap<string, Since> {
+  const before = memory.since.get(plan.key);
+  const after = new Map<string, Since>();
+  const keep = (key: string, content: Since["content"]): void => {
+    const known = before?.get(key);
+    if (known !== undefined && (known.content === content || textOf(known.content) === textOf(content)))
+      after.set(key, known.content === content ? known : { ...known, content });
+    else if (rendered.ok) after.set(key, { content, sequence: rendered.index.sequence });
+  };
+  keep("", plan.settings);
+  for (const route of plan.routes) keep(`${route.namespace}/${route.name}`, route);
+  return after;
+}
+
+interface ServingOf {
+  readonly translation: Translation;
+  readonly gateways: PassResult["gateways"];
+  readonly input: PassInput;
+}
+
+function servingOf({ translation, gateways, input }: ServingOf): ReadonlyMap<string, Serving> {
+  const rendered = new Map(gateways.map((gateway) => [gateway.plan.key, gateway.rendered]));
+  const pods = readPods(input.cluster);
+  return new Map(
+    translation.gateways.map((gateway) => {
+      const own = rendered.get(gateway.key);
+      const index = own?.ok ? own.index : readIndex(input.cluster.indexes.get(indexKey(gateway)));
+      const blocked = blockedBy(own, input.notOwned?.get(gateway.key));
+      const sequence = index?.sequence ?? 0;
+      return [gateway.key, readServing({ pods: pods.get(gateway.key) ?? [], sequence, blocked, now: input.now })];
+    }),
+  );
+}
+
+function blockedBy(rendered: RenderedSnapshot | undefined, notOwned: string | undefined): Objection | undefined {
+  if (notOwned !== undefined) return { reason: "ObjectNotOwned", message: notOwned };
+  return rendered === undefined || rendered.ok ? undefined : { reason: "ConfigTooLarge", message: rendered.message };
+}
+
+function routeChanges(view: View): PassResult["routeStatuses"] {
+  return view.translation.routes.flatMap((outcome) => routeChange(outcome, view) ?? []);
+}
+
+function routeChange(
+  outcome: RouteOutcome,
+  { serving, since, input }: View,
+): StatusChange<RouteEntry, WebSocketRouteStatus> | undefined {
+  const { key, entry } = outcome;
+  const parents = outcome.parents.map((parent) => ({
+    outcome: parent,
+    pods: serving.get(parent.gateway),
+    since: parent.route && since.get(parent.gateway)?.get(key)?.sequence,
+  }));
+  const status = routeStatus({ outcome, parents, now: input.now });
+  if (sameStatus(entry.status, status)) return undefined;
+  return { key, entry, status, flips: flips(entry.status, status) };
+}
+
+interface GatewayChanges {
+  readonly gatewayStatuses: PassResult["gatewayStatuses"];
+  readonly counted: PassMemory["counted"];
+  /** When a count that was passed over is due. */
+  readonly recount: readonly number[];
+}
+
+function gatewayChanges({ translation, serving, since, rendered, input }: View): GatewayChanges {
+  const { memory, now, cluster } = input;
+  const gatewayStatuses: StatusChange<GatewayEntry, WebSocketGatewayStatus>[] = [];
+  const counted = new Map<string, number>();
+  const recount: number[] = [];
+  for (const outcome of translation.gateways) {
+    const { key, entry } = outcome;
+    const own = rendered.get(key);
+    const index = own?.ok ? own.index : readIndex(cluster.indexes.get(indexKey(outcome)));
+    const pods = serving.get(key) as Serving;
+    const settingsSince = since.get(key)?.get("")?.sequence;
+    const status = gatewayStatus({ outcome, pods, since: settingsSince, revision: index?.revision, now });
+    const dueAt = (memory.counted.get(key) ?? Number.NEGATIVE_INFINITY) + COUNT_EVERY_MS;
+    const onlyCount = sameStatus(withoutCount(entry.status), withoutCount(status));
+    const same = onlyCount && sameStatus(entry.status, status);
+    const write = !same && !(onlyCount && dueAt > now);
+    if (write) gatewayStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
+    else if (!same) recount.push(dueAt);
+    const last = write ? now : memory.counted.get(key);
+    if (last !== undefined) counted.set(key, last);
+  }
+  return { gatewayStatuses, counted, recount };
+}
+
+function withoutCount(status: unknown): object {
+  const { connections: _connections, ...rest } = Object(status) as WebSocketGatewayStatus;
+  return rest;
 }

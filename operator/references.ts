@@ -1,13 +1,45 @@
 /** Which Secrets, ConfigMaps and Services anything refers to: the operator reads these by name and no others. */
+import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
+import { notPermitted, type Referrer, type Target } from "./translate/grants.ts";
 
 /** Sorted `namespace/name`s. A reference that no grant allows is not among them, so that nothing is read from there. */
 export interface ReferencedNames {
+  /** The gateways' own Secrets among them. */
   readonly secrets: readonly string[];
   readonly configMaps: readonly string[];
   readonly services: readonly string[];
 }
 
-export function referencedNames(_cluster: Cluster): ReferencedNames {
-  return { secrets: [], configMaps: [], services: [] };
+/** A reference as it is written: the namespace may be left out. */
+interface Reference {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
+export function referencedNames(cluster: Cluster): ReferencedNames {
+  const names = { Secret: new Set<string>(), Service: new Set<string>() };
+  const refer = (from: Referrer, kind: Target["kind"], { name, namespace = from.namespace }: Reference): void => {
+    if (notPermitted(cluster.referenceGrants, from, { kind, namespace, name }) === undefined)
+      names[kind].add(`${namespace}/${name}`);
+  };
+  for (const { metadata, parsed } of cluster.gateways.values()) {
+    const from: Referrer = { kind: "WebSocketGateway", namespace: metadata.namespace ?? "default" };
+    refer(from, "Secret", { name: SNAPSHOT_OBJECTS.secretName(metadata.name) });
+    if (!parsed.ok) continue;
+    const { listeners, redis, defaults } = parsed.value.spec;
+    for (const { tls } of listeners) for (const ref of tls?.certificateRefs ?? []) refer(from, "Secret", ref);
+    if (redis?.secretRef !== undefined) refer(from, "Secret", redis.secretRef);
+    const apiKeys = defaults?.authentication?.apiKeys;
+    if (apiKeys !== undefined) refer(from, "Secret", apiKeys.secretRef);
+  }
+  for (const { metadata, parsed } of cluster.routes.values()) {
+    if (!parsed.ok) continue;
+    const from: Referrer = { kind: "WebSocketRoute", namespace: metadata.namespace ?? "default" };
+    const { backendRefs = [], authentication } = parsed.value.spec;
+    for (const ref of backendRefs) refer(from, "Service", ref);
+    if (authentication?.apiKeys !== undefined) refer(from, "Secret", authentication.apiKeys.secretRef);
+  }
+  // Nothing that this release implements refers to a ConfigMap.
+  return { secrets: [...names.Secret].sort(), configMaps: [], services: [...names.Service].sort() };
 }

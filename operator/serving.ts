@@ -1,0 +1,113 @@
+/** What the gateway processes have said: whether they serve something that came with a sequence, and which of them are away. Pure. */
+import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
+import { type Acknowledgement, type Cluster, readAcknowledgement } from "./cluster.ts";
+import { type ConditionValue, fails, holds, type Objection } from "./translate/condition.ts";
+
+/** All that is known of one gateway's processes at one moment. */
+export interface Serving {
+  /** The sequence that they shall come to. */
+  readonly sequence: number;
+  /** Why nothing newer than what they have will come. */
+  readonly blocked: Objection | undefined;
+  /** Unexpired and ready by their own word, sorted by name. */
+  readonly ready: readonly Acknowledgement[];
+  /** Known and not ready: starting, draining, or silent; what people are told of each. */
+  readonly unavailable: readonly string[];
+  /** When the next of the Leases ends unless it is renewed, ms since the epoch. */
+  readonly nextExpiry: number | undefined;
+}
+
+/** The processes of every gateway that has any, by `namespace/name`. */
+export function readPods(cluster: Cluster): ReadonlyMap<string, readonly Acknowledgement[]> {
+  const pods = new Map<string, Acknowledgement[]>();
+  for (const entry of cluster.leases.values()) {
+    const said = readAcknowledgement(entry);
+    if (said === undefined) continue;
+    const { namespace, labels } = entry.lease.metadata;
+    const key = `${namespace}/${labels?.[SNAPSHOT_OBJECTS.gatewayLabel]}`;
+    const list = pods.get(key);
+    if (list === undefined) pods.set(key, [said]);
+    else list.push(said);
+  }
+  for (const list of pods.values()) list.sort((a, b) => (a.pod < b.pod ? -1 : 1));
+  return pods;
+}
+
+export interface ServingInput {
+  readonly pods: readonly Acknowledgement[];
+  readonly sequence: number;
+  readonly blocked: Objection | undefined;
+  /** ms since the epoch. */
+  readonly now: number;
+}
+
+export function readServing({ pods, sequence, blocked, now }: ServingInput): Serving {
+  const reporting = pods.filter(({ expiresAt }) => expiresAt > now);
+  const unavailable = pods.flatMap(({ pod, ready, expiresAt }) => {
+    if (expiresAt <= now) return [`${pod} has stopped reporting`];
+    return ready ? [] : [`${pod} is not ready: it starts or drains`];
+  });
+  return {
+    sequence,
+    blocked,
+    ready: reporting.filter(({ ready }) => ready),
+    unavailable,
+    nextExpiry: reporting.length === 0 ? undefined : Math.min(...reporting.map(({ expiresAt }) => expiresAt)),
+  };
+}
+
+export interface Programmed {
+  readonly condition: ConditionValue;
+  /** Processes that serve it, and all that are known. */
+  readonly serving: number;
+  readonly known: number;
+}
+
+/**
+ * Whether every ready process has said that it serves what first came with `since`.
+ *
+ * @param since - undefined when no snapshot has carried it yet
+ */
+export function programmed(pods: Serving, since: number | undefined, generation: number): Programmed {
+  const known = pods.ready.length + pods.unavailable.length;
+  const serves = ({ sequence }: Acknowledgement): boolean =>
+    since !== undefined && sequence >= since && sequence <= pods.sequence;
+  const late = pods.ready.filter((pod) => !serves(pod));
+  const serving = pods.ready.length - late.length;
+  const pending = objectionOf({ pods, late, since, generation });
+  // What will not come is said before that it has not come yet; what was there before is served on.
+  const objection = pending === undefined ? undefined : (pods.blocked ?? pending);
+  if (objection !== undefined) return { condition: fails("Programmed", objection), serving, known };
+  const which = pods.unavailable.length === 0 ? "" : "ready ";
+  const message = `${serving}/${pods.ready.length} ${which}gateway pods serve generation ${generation}`;
+  return { condition: holds("Programmed", message), serving, known };
+}
+
+interface Lateness {
+  readonly pods: Serving;
+  readonly late: readonly Acknowledgement[];
+  readonly since: number | undefined;
+  readonly generation: number;
+}
+
+function objectionOf({ pods, late, since, generation }: Lateness): Objection | undefined {
+  const { ready, sequence } = pods;
+  if (ready.length === 0) {
+    const known = pods.unavailable.length === 0 ? "" : ` (${pods.unavailable.join("; ")})`;
+    return { reason: "NoPods", message: `no gateway pod is ready${known}` };
+  }
+  if (late.length === 0) return undefined;
+  const serving = `${ready.length - late.length}/${ready.length} gateway pods serve generation ${generation}`;
+  const refusing = late.find(({ refused }) => refused !== undefined);
+  if (refusing !== undefined) {
+    const message = `${serving}; ${refusing.pod} refused the configuration: ${refusing.refused}`;
+    return { reason: "SnapshotRefused", message };
+  }
+  const waiting = late.map((pod) => `${pod.pod} (${standing(pod, since, sequence)})`).join(", ");
+  return { reason: "Pending", message: `${serving}; waiting for ${waiting}` };
+}
+
+function standing(pod: Acknowledgement, since: number | undefined, newest: number): string {
+  if (pod.sequence > newest) return `sequence ${pod.sequence}, which is not of this gateway; the newest is ${newest}`;
+  return `sequence ${pod.sequence}, needs ${since ?? newest + 1}`;
+}
