@@ -100,7 +100,8 @@ function problems(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ path: formatPath([...issue.path, key]), message: "is not a known field" }));
   }
-  return [{ path: formatPath(issue.path), message: issue.message }];
+  const missing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
+  return [{ path: formatPath(issue.path), message: missing ? "is required" : issue.message }];
 }
 
 function formatPath(path: readonly PropertyKey[]): string {

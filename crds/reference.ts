@@ -58,9 +58,15 @@ function section(title: string, path: string, schema: JsonSchema): string[] {
   ];
 }
 
+/** A block that another place of the page explains already. */
+const EXPLAINED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ["spec.defaults", "Each field is as in the spec of WebSocketRoute."],
+]);
+
 /** Every field under a field, in the order of the schema. */
 function below(row: Row): Row[] {
   const { schema, path } = row;
+  if (EXPLAINED_ELSEWHERE.has(path)) return [];
   if (schema.items !== undefined) return below({ ...row, schema: schema.items, path: `${path}[]` });
   const required = (schema.required ?? []) as string[];
   return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
@@ -77,7 +83,9 @@ function fieldTable(rows: readonly Row[]): string {
       typeName(schema),
       required ? "yes" : "",
       schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``,
-      [schema.description ?? schema.items?.description ?? "", bounds(schema)].filter(Boolean).join(" "),
+      [schema.description ?? schema.items?.description ?? "", EXPLAINED_ELSEWHERE.get(path) ?? "", bounds(schema)]
+        .filter(Boolean)
+        .join(" "),
     ]),
   );
 }

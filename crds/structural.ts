@@ -44,6 +44,7 @@ const DROPPED = new Set(["$schema", EDITOR_PATTERN, "propertyNames", "additional
  */
 export function toStructural(schema: JsonSchema, path = "$"): JsonSchema {
   if (schema[INT_OR_STRING] === true) return intOrString(schema);
+  if (Array.isArray(schema.type)) throw new Error(`${path}: a structural schema cannot say type ${schema.type}`);
   const result: JsonSchema = {};
   for (const [keyword, value] of Object.entries(schema)) {
     if (keyword === "const") result.enum = [value];
@@ -51,7 +52,6 @@ export function toStructural(schema: JsonSchema, path = "$"): JsonSchema {
     else if (!DROPPED.has(keyword)) throw new Error(`${path}: a structural schema cannot say ${keyword}`);
   }
   if (result.type === "integer") Object.assign(result, integerFormat(result));
-  // Not `default` of a list map key: the API server wants such keys to be required or to have a default, and they do.
   return withoutUnsafeBounds({ ...result, ...children(schema, (child, step) => toStructural(child, path + step)) });
 }
 

@@ -4,7 +4,7 @@ import { hostname, label, patterned } from "./fields.ts";
 import type { API_VERSION, KINDS } from "./kinds.ts";
 import type { ObjectMeta } from "./object-meta.ts";
 import { policyFields, protocols } from "./policies.ts";
-import { backendRefs, matches, ParentRef, RequestHeaders, Rewrite } from "./routing.ts";
+import { backendRefs, matches, ParentRef, Rewrite } from "./routing.ts";
 import { noneAlike, type Rule, setList, withRules } from "./rules.ts";
 import { conditions, pods } from "./status.ts";
 
@@ -50,7 +50,6 @@ const specFields = z.strictObject({
   rewrite: Rewrite.optional(),
   protocols: protocols.optional(),
   ...policyFields,
-  requestHeaders: RequestHeaders.optional(),
   hub: Hub.optional(),
 });
 
