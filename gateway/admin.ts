@@ -43,6 +43,7 @@ function describe({ facts, session, openedAt }: LiveConnection, now: number) {
     protocol: facts.protocol,
     seconds: Math.round(now - openedAt) / 1000,
     idleSeconds: Math.round(now - session.lastMessageAt) / 1000,
+    silentSeconds: Math.round(now - session.lastHeardAt) / 1000,
     fromClient: { ...session.fromClient },
     toClient: { ...session.toClient },
     queuedBytes: session.queuedBytes,
