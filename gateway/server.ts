@@ -190,6 +190,8 @@ export class Ports {
       highWaterMark: HIGH_WATER_MARK,
       noDelay: true,
       insecureHTTPParser: false,
+      // A missing Host is refused by the pipeline, which says so and counts it.
+      requireHostHeader: false,
     };
   }
 
