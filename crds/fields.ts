@@ -180,7 +180,7 @@ function isCIDR(text: string): boolean {
   if (!CIDR.test(text)) return false;
   const [address = "", prefix = ""] = text.split("/");
   // Kubernetes' isCIDR refuses IPv4-mapped addresses, which would match neither family.
-  const mapped = /^(0*:)*(0*:)?:?ffff:[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/i.test(address) && address.includes(".");
+  const mapped = /^[0:]*:ffff:([0-9.]+|[0-9a-f]{1,4}:[0-9a-f]{1,4})$/i.test(address);
   if (mapped || isIP(address) === 0) return false;
   return Number(prefix) <= (isIPv6(address) ? 128 : 32);
 }

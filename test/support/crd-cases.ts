@@ -224,6 +224,7 @@ const INVALID_ROUTES: readonly Row[] = [
   ["cidr-without-prefix", { clientIPs: { allow: ["192.0.2.1"] } }, "spec.clientIPs.allow[0]", CIDR],
   ["cidr-prefix-too-long", { clientIPs: { deny: ["192.0.2.0/33"] } }, "spec.clientIPs.deny[0]", CIDR],
   ["cidr-leading-zero", { clientIPs: { deny: ["192.0.02.0/24"] } }, "spec.clientIPs.deny[0]", CIDR],
+  ["cidr-ipv4-in-hex", { clientIPs: { deny: ["0:0::FFFF:c000:200/120"] } }, "spec.clientIPs.deny[0]", CIDR],
   ["cidr-ipv4-in-ipv6", { clientIPs: { deny: ["::ffff:192.0.2.0/120"] } }, "spec.clientIPs.deny[0]", CIDR],
   [
     "message-size-zero",
@@ -520,7 +521,15 @@ const VALID_ROUTES: readonly (readonly [name: string, fields: Spec])[] = [
       ],
     },
   ],
-  ["cidrs", { clientIPs: { allow: ["0.0.0.0/0", "::/0", "2001:DB8::1/128", "192.0.2.1/32"], deny: [] } }],
+  [
+    "cidrs",
+    {
+      clientIPs: {
+        allow: ["0.0.0.0/0", "::/0", "2001:DB8::1/128", "192.0.2.1/32", "::1.2.3.4/128", "0:ffff::/32"],
+        deny: [],
+      },
+    },
+  ],
   ["bounds", { timeouts: { handshake: "100ms", connect: "10m", idle: "0s", maxLifetime: "8760h" } }],
   ["sums-and-fractions", { timeouts: { idle: "1h30m1.5s", connect: "0.5s" }, keepAlive: { interval: "0m" } }],
   ["keep-alive-above-default", { keepAlive: { interval: "9s" } }],
