@@ -153,7 +153,7 @@ function switchProtocols({ request, socket, head, route, protocol, responseHeade
   server.on("headers", (lines) => {
     for (const [name, value] of responseHeaders) lines.push(`${name}: ${value}`);
   });
-  // The protocol was chosen before, from a list that is read more leniently than `ws` does.
+  // The pipeline has chosen the protocol; left to itself, `ws` would take the client's first.
   const { "sec-websocket-protocol": _offered, ...headers } = request.headers;
   const decided = protocol === undefined ? headers : { ...headers, "sec-websocket-protocol": protocol };
   let opened = undefined as WebSocket | undefined; // set before `handleUpgrade` returns
