@@ -44,6 +44,8 @@ export function apiServerArgs(
     `--etcd-servers=http://127.0.0.1:${at.etcd}`,
     `--secure-port=${at.apiServer}`,
     `--bind-address=${at.address}`,
+    // Not left to the default route: a network namespace of its own has none.
+    `--advertise-address=${at.address}`,
     `--cert-dir=${files.certDir}`,
     "--authorization-mode=RBAC",
     `--token-auth-file=${files.tokens}`,
