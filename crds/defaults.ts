@@ -19,6 +19,12 @@ export const DEFAULTS = {
   drain: { timeout: "60s", maxDisconnectsPerSecond: 500 },
   allowedRoutes: { from: "Same" },
   redis: { type: "Standalone" },
+  /** Of a fleet that the operator runs. */
+  management: "Managed",
+  replicas: 2,
+  service: { type: "LoadBalancer" },
+  /** No limits: a gateway that is throttled holds up everybody, and one that is killed drops them. */
+  podResources: { requests: { cpu: "100m", memory: "128Mi" } },
 } as const;
 
 /** The policy blocks that a gateway may give defaults for; a route's own block replaces the gateway's as a whole. */

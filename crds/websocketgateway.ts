@@ -6,7 +6,7 @@ import type { API_VERSION, KINDS } from "./kinds.ts";
 import type { ObjectMeta } from "./object-meta.ts";
 import { PodTemplate } from "./pod-template.ts";
 import { policyFields } from "./policies.ts";
-import { exactlyOneOf, mapList, type Rule, setList, withRules } from "./rules.ts";
+import { celCount, countSet, exactlyOneOf, mapList, type Rule, setList, withRules } from "./rules.ts";
 import { LabelSelector } from "./selector.ts";
 import { conditions, pods } from "./status.ts";
 
@@ -105,21 +105,38 @@ const Autoscaling = withRules(
   },
 ).describe("Let the number of pods follow the number of connections.");
 
-const Service = z
-  .strictObject({
-    type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).describe("Type of the Service.").optional(),
-    annotations: z
-      .record(z.string().max(317), z.string().max(4096))
-      .describe("Annotations of the Service, for the cloud's load balancer.")
-      .optional(),
-    externalTrafficPolicy: z
-      .enum(["Cluster", "Local"])
-      .describe("Local keeps the client's address and takes no second hop.")
-      .optional(),
-    loadBalancerClass: z.string().min(1).max(317).describe("Which load balancer implementation.").optional(),
-    loadBalancerSourceRanges: setList(z.array(cidr()).max(64)).describe("Addresses that may connect.").optional(),
-  })
-  .describe("The Service in front of the pods.");
+const externalFields = z.strictObject({
+  type: z
+    .enum(["ClusterIP", "NodePort", "LoadBalancer"])
+    .describe(`Type of the Service. ${DEFAULTS.service.type} where omitted.`)
+    .optional(),
+  annotations: z
+    .record(z.string().max(317), z.string().max(4096))
+    .describe("Annotations of the Service, for the cloud's load balancer.")
+    .optional(),
+  externalTrafficPolicy: z
+    .enum(["Cluster", "Local"])
+    .describe("Local keeps the client's address and takes no second hop.")
+    .optional(),
+  loadBalancerClass: z.string().min(1).max(317).describe("Which load balancer implementation.").optional(),
+  loadBalancerSourceRanges: setList(z.array(cidr()).max(64)).describe("Addresses that may connect.").optional(),
+});
+
+type ServiceValue = z.output<typeof externalFields>;
+const serviceRules: readonly Rule<ServiceValue>[] = [
+  {
+    cel: "!has(self.externalTrafficPolicy) || !has(self.type) || self.type != 'ClusterIP'",
+    message: "externalTrafficPolicy has no meaning for type ClusterIP: remove it, or choose NodePort or LoadBalancer",
+    holds: ({ type, externalTrafficPolicy }) => externalTrafficPolicy === undefined || type !== "ClusterIP",
+  },
+  {
+    cel: "(!has(self.loadBalancerClass) && !has(self.loadBalancerSourceRanges)) || !has(self.type) || self.type == 'LoadBalancer'",
+    message: "loadBalancerClass and loadBalancerSourceRanges are for type LoadBalancer",
+    holds: ({ type = DEFAULTS.service.type, loadBalancerClass, loadBalancerSourceRanges }) =>
+      type === "LoadBalancer" || (loadBalancerClass === undefined && loadBalancerSourceRanges === undefined),
+  },
+];
+const Service = withRules(externalFields, ...serviceRules).describe("The Service in front of the pods.");
 
 const Drain = z
   .strictObject({
@@ -150,7 +167,18 @@ const specFields = z.strictObject({
     .describe("Proxies in front of the gateway whose X-Forwarded-For is believed; none where omitted.")
     .optional(),
   defaults: Defaults.optional(),
-  replicas: z.int().min(0).max(1000).describe("Number of pods.").optional(),
+  management: z
+    .enum(["Managed", "External"])
+    .describe(
+      `Managed: the operator runs the pods and what belongs to them. External: somebody else runs gateway processes, and the operator writes their configuration. ${DEFAULTS.management} where omitted, if the operator has an image to run.`,
+    )
+    .optional(),
+  replicas: z
+    .int()
+    .min(0)
+    .max(1000)
+    .describe(`Number of pods. ${DEFAULTS.replicas} where omitted and without autoscaling.`)
+    .optional(),
   autoscaling: Autoscaling.optional(),
   service: Service.optional(),
   redis: Redis.optional(),
@@ -164,7 +192,16 @@ const oneScale: Rule<z.output<typeof specFields>> = {
   holds: (spec) => spec.replicas === undefined || spec.autoscaling === undefined,
 };
 
-export const WebSocketGatewaySpec = withRules(specFields, oneScale).describe("What is wanted.");
+/** What only says something about a fleet that the operator runs. */
+export const FLEET_FIELDS = ["replicas", "autoscaling", "service", "podTemplate"] as const;
+
+const externalIsBare: Rule<z.output<typeof specFields>> = {
+  cel: `!has(self.management) || self.management != 'External' || ${celCount(FLEET_FIELDS)} == 0`,
+  message: `${FLEET_FIELDS.join(", ")} have no meaning for management: External`,
+  holds: (spec) => spec.management !== "External" || countSet(spec, FLEET_FIELDS) === 0,
+};
+
+export const WebSocketGatewaySpec = withRules(specFields, oneScale, externalIsBare).describe("What is wanted.");
 /** The spec with the CRD's own defaults filled in. */
 export type WebSocketGatewaySpec = z.output<typeof WebSocketGatewaySpec>;
 

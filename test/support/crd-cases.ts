@@ -425,6 +425,24 @@ const INVALID_GATEWAYS: readonly Row[] = [
     "spec",
     "set replicas or autoscaling, not both",
   ],
+  [
+    "external-with-replicas",
+    { management: "External", replicas: 2 },
+    "spec",
+    "replicas, autoscaling, service, podTemplate have no meaning for management: External",
+  ],
+  [
+    "traffic-policy-without-outside",
+    { service: { type: "ClusterIP", externalTrafficPolicy: "Local" } },
+    "spec.service",
+    "externalTrafficPolicy has no meaning for type ClusterIP: remove it, or choose NodePort or LoadBalancer",
+  ],
+  [
+    "load-balancer-class-without-load-balancer",
+    { service: { type: "NodePort", loadBalancerClass: "example.com/lb" } },
+    "spec.service",
+    "loadBalancerClass and loadBalancerSourceRanges are for type LoadBalancer",
+  ],
   ["drain-zero", { drain: { timeout: "0s" } }, "spec.drain.timeout", `${DURATION} 1s to 24h`],
   ["default-that-is-not-valid", { defaults: { keepAlive: { interval: "5s" } } }, "spec.defaults.keepAlive", KEEP_ALIVE],
   ["name.with.dots", {}, "", "metadata.name must be at most 50 characters, without dots"],
@@ -576,6 +594,9 @@ const VALID_GATEWAYS: readonly (readonly [name: string, fields: Spec])[] = [
   ["redis-in-the-open", { redis: { url: "redis://redis.cache:6379/0", type: "Standalone" } }],
   ["redis-in-a-secret", { redis: { secretRef: { name: "redis" } } }],
   ["autoscaled", { autoscaling: { min: 2, max: 2, connectionsPerPod: 10000 } }],
+  ["external", { management: "External", drain: { timeout: "10s" } }],
+  ["service-of-the-default-type", { service: { externalTrafficPolicy: "Local", loadBalancerClass: "example.com/lb" } }],
+  ["service-on-every-node", { service: { type: "NodePort", externalTrafficPolicy: "Local" } }],
   ["name-of-exactly-fifty-characters-which-are-allowed", {}],
 ];
 

@@ -139,6 +139,7 @@ export function fullGateway(namespace: string) {
       },
       trustedProxies: ["10.0.0.0/8", "fd00::/8"],
       defaults: policies,
+      management: "Managed",
       autoscaling: { min: 2, max: 10, connectionsPerPod: 10000 },
       service: {
         type: "LoadBalancer",
