@@ -1,5 +1,6 @@
 /** A whole gateway in this process, on free ports of 127.0.0.1, whose snapshot a test changes as it likes. */
 import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import { createHub } from "../../gateway/hub/hub.ts";
 import { createLog } from "../../gateway/log.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/main.ts";
 import { secretMaterial } from "../../gateway/secrets.ts";
@@ -42,14 +43,11 @@ export async function startTestGateway({ secrets, gateway: more, ...parts }: Tes
   if (!holder.current) throw new Error(`the test's snapshot was refused: ${holder.refused}`);
   const text: string[] = [];
   const destination = { write: (line: string) => void text.push(line) };
+  const bus = createMemoryBus();
   const gateway = await startGateway({
     source: holder,
-    bus: createMemoryBus(),
-    hub: {
-      accept: () => {
-        throw new Error("no hub yet");
-      },
-    },
+    bus,
+    hub: createHub({ bus }),
     log: createLog({ level: "debug", destination }),
     listen: { host: "127.0.0.1", portOf: () => 0, apiPort: 0, adminHost: "127.0.0.1", adminPort: 0 },
     ...more,
