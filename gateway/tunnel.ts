@@ -207,6 +207,8 @@ class Tunnel implements Session {
   }
 
   destroySockets(): void {
+    this.up.closed = true;
+    this.down.closed = true;
     this.up.from.destroy();
     this.down.from.destroy();
   }
