@@ -167,6 +167,7 @@ function assemble({ files, problems }: Scan): LoadedFiles {
   }
   cluster.referenceGrants = grants;
   if (cluster.gateways.size === 0) addDefaultGateway(cluster);
+  all.sort((a, b) => (a.file === b.file ? a.line - b.line : 0));
   return { cluster, problems: all, files: [...files.keys()] };
 }
 

@@ -1,4 +1,5 @@
 /** Which changes of a status are worth a Kubernetes Event. */
+import type { Reason } from "../crds/conditions.ts";
 import type { Condition } from "../crds/status.ts";
 
 /** A condition that flipped, in the words of a Kubernetes Event. */
@@ -30,8 +31,11 @@ export function flips(before: unknown, after: WithConditions): Flip[] {
   });
 }
 
+/** Of Programmed: what other conditions tell, or what is over in a moment. */
+const QUIET: ReadonlySet<string> = new Set(["Programmed", "Pending", "NotAccepted"] satisfies Reason[]);
+
 function isPassing(type: string, now: ReadonlyMap<string, Condition>, old: ReadonlyMap<string, Condition>): boolean {
-  if (type === "Programmed") return now.get(type)?.status === "True" || now.get(type)?.reason === "Pending";
+  if (type === "Programmed") return QUIET.has(now.get(type)?.reason ?? "");
   const wasPending = old.get("Programmed")?.reason === "Pending" && (now.get("Ready")?.observedGeneration ?? 1) > 1;
   return type === "Ready" && wasPending;
 }

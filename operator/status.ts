@@ -64,14 +64,17 @@ function evaluate({ outcome, pods, since }: ParentInput, generation: number): Ev
   const known = { serving: 0, known: found?.known ?? 0 };
   const base = { gateway, parentRef, unavailable: pods?.unavailable ?? [] };
   if (accepted.status !== "True") {
-    const notAccepted = fails("Programmed", { reason: "NotAccepted", message: accepted.message });
-    return { ...base, ...known, values: [accepted, resolvedRefs, notAccepted] };
+    return { ...base, ...known, values: [accepted, resolvedRefs, NOT_ACCEPTED] };
   }
   if (withheld !== undefined || found === undefined)
     return { ...base, ...known, values: [accepted, resolvedRefs, withheld ?? NO_PODS] };
   return { ...base, ...counts(found), values: [accepted, resolvedRefs, found.condition] };
 }
 
+const NOT_ACCEPTED = fails("Programmed", {
+  reason: "NotAccepted",
+  message: "nothing is served of what is not accepted",
+});
 const NO_PODS = fails("Programmed", { reason: "NoPods", message: "no gateway pod is ready" });
 
 function counts({ serving, known }: Programmed): Pick<Programmed, "serving" | "known"> {
@@ -102,12 +105,11 @@ function summaryOf(parents: readonly EvaluatedParent[]): ConditionValue[] {
 
 /** Where several gateways are concerned, the message has to say which one it is about. */
 function named(value: ConditionValue, gateway: string): ConditionValue {
-  return { ...value, message: `${gateway}: ${value.message}` };
+  return value.message.includes(gateway) ? value : { ...value, message: `${gateway}: ${value.message}` };
 }
 
 /** A route that has no parent to speak for it. */
 function orphanSummary(accepted: ConditionValue): ConditionValue[] {
-  const { message } = accepted;
   return [
     accepted,
     {
@@ -116,7 +118,7 @@ function orphanSummary(accepted: ConditionValue): ConditionValue[] {
       reason: "NotAccepted",
       message: "not looked at while the route is not accepted",
     },
-    fails("Programmed", { reason: "NotAccepted", message }),
+    NOT_ACCEPTED,
   ];
 }
 
@@ -160,8 +162,7 @@ export function gatewayStatus({ outcome, pods, since, revision, now }: GatewaySt
   const found = programmed(pods, since, generation);
   const isAccepted = accepted.status === "True";
   const blocked = pods.blocked && fails("Programmed", pods.blocked);
-  const notAccepted = fails("Programmed", { reason: "NotAccepted", message: accepted.message });
-  const summary = [accepted, resolvedRefs, isAccepted ? (blocked ?? found.condition) : notAccepted];
+  const summary = [accepted, resolvedRefs, isAccepted ? (blocked ?? found.condition) : NOT_ACCEPTED];
   const merge = (values: readonly ConditionValue[], old: unknown): Condition[] =>
     mergeConditions({ values, before: old, generation, now });
   return {
@@ -222,7 +223,7 @@ function conditionsOfParent(
 }
 
 /** Somebody else may have written anything into a status. */
-function list<T>(value: unknown): readonly (T | null | undefined)[] {
+function list<T>(value: unknown): readonly (T | undefined)[] {
   return Array.isArray(value) ? value : [];
 }
 

@@ -57,7 +57,8 @@ interface Attaching {
 function attachTo({ draft, spec, parentRef, key }: Attaching, context: Context): Attached {
   const gateway = context.gateways.get(key);
   if (gateway === undefined) return noParent(`WebSocketGateway ${key} does not exist`);
-  if (!isAccepted(gateway)) return noParent(`WebSocketGateway ${key} is not accepted: ${gateway.rejected?.message}`);
+  if (!isAccepted(gateway))
+    return noParent(`WebSocketGateway ${key} is not accepted (${gateway.rejected?.reason}): see its conditions`);
   const { listeners } = gateway.accepted.settings;
   const named = listeners.filter((listener) => isNamed(listener, parentRef));
   if (named.length === 0) return noParent(`WebSocketGateway ${key} has ${wanted(parentRef, listeners)}`);

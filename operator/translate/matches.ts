@@ -34,6 +34,17 @@ export function compileMatches(spec: WebSocketRouteSpec): CompiledMatches {
   return result;
 }
 
+/** A match for people: `PathPrefix /ws with header x-tenant: acme`. */
+export function describeMatch({ path, headers, queryParams }: RouteMatch): string {
+  const conditions = [
+    ...headers.map(({ name, value }) => `header ${name}: ${value}`),
+    ...queryParams.map(({ name, value }) => `query ${name}=${value}`),
+  ];
+  return [`${path.type} ${path.value}`, ...(conditions.length === 0 ? [] : [`with ${conditions.join(", ")}`])].join(
+    " ",
+  );
+}
+
 /** Header names in lower case, conditions sorted by name, and a prefix without a slash at its end (`/ws/` and `/ws` are one). */
 function normalForm({ path, headers = [], queryParams = [] }: SpecMatch): RouteMatch {
   const prefix = path.type === "PathPrefix" && path.value.length > 1 && path.value.endsWith("/");

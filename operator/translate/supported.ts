@@ -22,13 +22,13 @@ const POLICIES: readonly Unsupported<PolicyBlocks>[] = [
   { path: "limits.messages", used: (spec) => spec.limits?.messages !== undefined },
   { path: "limits.bytes", used: (spec) => spec.limits?.bytes !== undefined },
   {
-    path: "loadBalancing.consistentHash.key.type: Claim",
+    path: "loadBalancing.consistentHash.key.type (Claim)",
     used: (spec) => spec.loadBalancing?.consistentHash?.key?.type === "Claim",
   },
   { path: "health", used: (spec) => spec.health !== undefined },
   { path: "messages", used: (spec) => spec.messages !== undefined },
-  { path: "onChange: Apply", used: (spec) => spec.onChange === "Apply" },
-  { path: "onChange: Close", used: (spec) => spec.onChange === "Close" },
+  { path: "onChange (Apply)", used: (spec) => spec.onChange === "Apply" },
+  { path: "onChange (Close)", used: (spec) => spec.onChange === "Close" },
 ];
 
 const ROUTE: readonly Unsupported<WebSocketRouteSpec>[] = [
@@ -48,8 +48,8 @@ const GATEWAY: readonly Unsupported<WebSocketGatewaySpec>[] = [
   { path: "autoscaling", used: (spec) => spec.autoscaling !== undefined },
   { path: "service", used: (spec) => spec.service !== undefined },
   { path: "podTemplate", used: (spec) => spec.podTemplate !== undefined },
-  { path: "redis.type: Sentinel", used: (spec) => spec.redis?.type === "Sentinel" },
-  { path: "redis.type: Cluster", used: (spec) => spec.redis?.type === "Cluster" },
+  { path: "redis.type (Sentinel)", used: (spec) => spec.redis?.type === "Sentinel" },
+  { path: "redis.type (Cluster)", used: (spec) => spec.redis?.type === "Cluster" },
 ];
 
 /** Step: a route that uses a field which is not implemented. */

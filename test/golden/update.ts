@@ -1,0 +1,5 @@
+/** Writes every output anew from its input; read the diff before you commit it. */
+import { writeFileSync } from "node:fs";
+import { goldenNames, goldenOutput, outputFile } from "./run.ts";
+
+for (const name of goldenNames()) writeFileSync(outputFile(name), await goldenOutput(name));
