@@ -127,8 +127,6 @@ class KubernetesSource {
     if (candidate.snapshot.revision === holder.current?.snapshot.revision && holder.refused === undefined) return;
     await holder.offer(candidate);
     if (holder.current?.snapshot !== candidate.snapshot) return;
-    const { revision, sequence, routes } = candidate.snapshot;
-    log.info({ event: "snapshot", revision, sequence, routes: routes.length }, "serving a new snapshot");
     await lastGood?.save(this.#carriersOf(index)).catch((error: unknown) => {
       log.warn({ event: "snapshot", error: String(error) }, "the snapshot could not be stored on disk");
     });
