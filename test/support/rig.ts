@@ -25,10 +25,11 @@ export async function openClient(url: string, options: ClientOptions & { protoco
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on("close", (code, reason) => resolve({ code, reason: reason.toString() }));
   });
-  const upgraded = once(socket, "upgrade") as Promise<[IncomingMessage]>;
-  await once(socket, "open");
+  const [[{ headers }]] = (await Promise.all([once(socket, "upgrade"), once(socket, "open")])) as [
+    [IncomingMessage],
+    [],
+  ];
   socket.on("error", () => undefined);
-  const [{ headers }] = await upgraded;
   return {
     socket,
     headers,
