@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make e2e` needs beside the control plane: from Debian buildah (images), containerd, runc and the CNI plugins
+# Installs what `make e2e` needs beside the control plane: from Debian buildah and mmdebstrap (images), containerd, runc and the CNI plugins
 # (pods), nftables and iptables (Services, masquerading) and the two static programs that the small images are made of; from
 # source kube-scheduler, kubelet and kube-proxy. Idempotent; needs root only when something is missing.
 set -euo pipefail
@@ -8,6 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # A file of each package, and the package.
 needed=(
 	"/usr/bin/buildah buildah"
+	"/usr/bin/mmdebstrap mmdebstrap"
 	"/usr/bin/containerd containerd"
 	"/usr/sbin/runc runc"
 	"/usr/lib/cni/bridge containernetworking-plugins"
