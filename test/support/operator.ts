@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { type BackendEndpoints, type Route, SNAPSHOT_OBJECTS, type SnapshotIndex } from "../../gateway/snapshot.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { isNotFound } from "../../kube/error.ts";
+import { isNotFound, KubeError } from "../../kube/error.ts";
 import { deleteLease, renewLease } from "../../kube/lease.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import { RESOURCES, type Target } from "../../kube/resources.ts";
@@ -132,7 +132,7 @@ export function pretendPod({ client, namespace, gateway, name }: PodOptions): Pr
   };
   const running = (async () => {
     while (!stopped) {
-      await look();
+      await look().catch(ignoreUnanswered);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
   })();
@@ -150,6 +150,11 @@ export function pretendPod({ client, namespace, gateway, name }: PodOptions): Pr
       await deleteLease(client, { namespace, name: leaseName });
     },
   };
+}
+
+/** A pod outlives its API server. */
+function ignoreUnanswered(error: unknown): void {
+  if (!(error instanceof KubeError)) throw error;
 }
 
 function ignoreNotFound(error: unknown): undefined {
