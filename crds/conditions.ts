@@ -32,6 +32,7 @@ export const REASONS = {
   SnapshotRefused: "A gateway pod refused the configuration; the message has its words.",
   ConfigTooLarge: "The configuration does not fit; the pods keep the last one.",
   ObjectNotOwned: "An object that the operator would write exists and belongs to somebody else.",
+  FleetRefused: "The API server refused an object of the gateway's fleet; the message has its words.",
   Ready: "Accepted, resolved and programmed, and all known gateway pods are ready.",
   NotAccepted: "The object is not accepted.",
   RefsNotResolved: "A reference is not resolved.",

@@ -24,6 +24,14 @@ export const RESOURCES = {
   leases: namespaced("coordination.k8s.io/v1", "Lease", "leases"),
   events: namespaced("v1", "Event", "events"),
   referenceGrants: namespaced("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "referencegrants"),
+  serviceAccounts: namespaced("v1", "ServiceAccount", "serviceaccounts"),
+  pods: namespaced("v1", "Pod", "pods"),
+  roles: namespaced("rbac.authorization.k8s.io/v1", "Role", "roles"),
+  roleBindings: namespaced("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+  networkPolicies: namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+  deployments: namespaced("apps/v1", "Deployment", "deployments"),
+  podDisruptionBudgets: namespaced("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+  horizontalPodAutoscalers: namespaced("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
   namespaces: { apiVersion: "v1", kind: "Namespace", plural: "namespaces", scope: "Cluster" },
 } as const satisfies Record<string, Resource>;
 
