@@ -161,13 +161,14 @@ describe("a gateway that is deleted", () => {
       );
       return (await Promise.all(lists)).flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
     };
-    await eventually("nothing is left", async () => (await left()).length === 0, 20_000);
+    // The garbage collector looks for new kinds, such as ours, every 30 s only.
+    await eventually("nothing is left", async () => (await left()).length === 0, 45_000);
     await condition(client, routeTarget(namespace, "chat"), {
       type: "Accepted",
       status: "False",
       reason: "NoMatchingParent",
     });
-  }, 40_000);
+  }, 60_000);
 });
 
 describe("the admin port", () => {
