@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make e2e` needs beside the control plane: from Debian buildah and mmdebstrap (images), containerd, runc and the CNI plugins
-# (pods), nftables and iptables (Services, masquerading) and the two static programs that the small images are made of; from
-# source kube-scheduler, kubelet and kube-proxy. Idempotent; needs root only when something is missing.
+# Installs what `make e2e` needs beside the control plane. From Debian: buildah and mmdebstrap (images), containerd, runc and
+# the CNI plugins (pods), nftables and iptables (Services, masquerading), and the two static programs that the small images
+# are made of. From source: kube-scheduler, kubelet and kube-proxy. Idempotent; needs root only when something is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
