@@ -7,6 +7,7 @@ import { createAdminServer, type Readiness } from "./admin.ts";
 import type { Bus } from "./bus.ts";
 import type { PortFailure } from "./certificates.ts";
 import { type Clock, systemClock, wait } from "./clock.ts";
+import { processBudget } from "./descriptors.ts";
 import { type DrainPlan, drainConnections } from "./drain.ts";
 import { LiveConnections } from "./live.ts";
 import { EndpointLoads } from "./loads.ts";
@@ -15,7 +16,7 @@ import { Metrics } from "./metrics.ts";
 import { MemoryPermits } from "./permits-memory.ts";
 import { answerBroken, answerPlain } from "./plain.ts";
 import { type Random, systemRandom } from "./random.ts";
-import { refuse } from "./refusals.ts";
+import { type Refusal, refuse } from "./refusals.ts";
 import { Ports, type RequestLimits } from "./server.ts";
 import type { Listener } from "./snapshot.ts";
 import type { Loaded, SnapshotSource } from "./source.ts";
@@ -92,6 +93,8 @@ function closeServer(server: Server): Promise<void> {
 export class Gateway {
   readonly metrics: Metrics;
   readonly #options: GatewayOptions;
+  readonly #budget = processBudget();
+  readonly #loads = new EndpointLoads();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #live: LiveConnections;
@@ -120,19 +123,21 @@ export class Gateway {
       hub,
       permits: new MemoryPermits(),
       live: this.#live,
-      loads: new EndpointLoads(),
-      closedFor: () => (this.#phase === "closing" ? refuse("Draining") : undefined),
+      loads: this.#loads,
+      closedFor: () => this.#closedFor(),
     });
     this.#ports = new Ports({
       host: address.host,
       portOf: address.portOf ?? ((listener) => listener.port),
       log,
+      mayKeep: () => this.#descriptors <= this.#budget.spent,
       ...(requestLimits && { limits: requestLimits }),
       handlers: {
         upgrade: (event) => void this.#pipeline.serve(event),
         plain: (event) => answerPlain({ ...base, source }, event),
         broken: (reason, socket) => answerBroken(base, reason, socket),
         reset: () => this.metrics.clientReset(),
+        dropped: () => this.metrics.clientDropped(),
       },
     });
     this.#admin = createAdminServer({ ...base, live: this.#live, readiness: () => this.readiness });
@@ -207,6 +212,17 @@ export class Gateway {
     this.#live.flush();
     log.info({ event: "drain", ...result }, "no connection is left");
     return result;
+  }
+
+  /** In use for clients and their backends. */
+  get #descriptors(): number {
+    return this.#ports.clients + this.#loads.total;
+  }
+
+  #closedFor(): Refusal | undefined {
+    if (this.#phase === "closing") return refuse("Draining");
+    if (this.#descriptors >= this.#budget.full) return refuse("Overloaded", "this gateway has no room left");
+    return undefined;
   }
 
   /** The configured plan, or one that is as gentle as the time allows. */

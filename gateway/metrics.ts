@@ -68,6 +68,11 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #resets = this.#counter("client_resets_total", "Connections reset before or during a handshake.", []);
+  readonly #dropped = this.#counter(
+    "client_drops_total",
+    "Connections closed as they came: no descriptor is left.",
+    [],
+  );
   readonly #sequence = this.#gauge("snapshot_sequence", "Sequence of the snapshot that is served.", []);
   readonly #refused = this.#counter("snapshot_refused_total", "Snapshots that could not be served.", []);
   readonly #busUp = this.#gauge("bus_up", "Whether the bus carries messages between gateway pods.", []);
@@ -127,6 +132,10 @@ export class Metrics {
 
   clientReset(): void {
     this.#resets.inc();
+  }
+
+  clientDropped(): void {
+    this.#dropped.inc();
   }
 
   snapshotServed(sequence: number): void {

@@ -57,6 +57,8 @@ export interface ServerHandlers {
   broken(reason: RefusalReason, socket: Duplex): void;
   /** A connection that was reset before its request was read. */
   reset(): void;
+  /** A connection that was closed as it came, since there are too many. */
+  dropped(): void;
 }
 
 export interface PortsOptions {
@@ -67,6 +69,8 @@ export interface PortsOptions {
   readonly handlers: ServerHandlers;
   readonly log: Log;
   readonly limits?: RequestLimits;
+  /** Whether one more connection may be kept; it is closed as it comes otherwise. */
+  readonly mayKeep: () => boolean;
 }
 
 interface OpenPort {
@@ -88,10 +92,16 @@ export class Ports {
   readonly #open = new Map<string, OpenPort>();
   #work: Promise<unknown> = Promise.resolve();
   #stopped = false;
+  #clients = 0;
 
   constructor(options: PortsOptions) {
     this.#options = options;
     this.#limits = options.limits ?? REQUEST_LIMITS;
+  }
+
+  /** Client connections that are open now, upgraded or not. */
+  get clients(): number {
+    return this.#clients;
   }
 
   /** Port by listener name. */
@@ -219,6 +229,7 @@ export class Ports {
       const remoteAddress = (socket as Socket).remoteAddress ?? "";
       handlers.upgrade({ request, socket, head, port: open.group, remoteAddress });
     };
+    server.on("connection", this.#count);
     server.on("upgrade", upgrade);
     server.on("connect", upgrade);
     const plain = (request: IncomingMessage, response: ServerResponse): void =>
@@ -240,6 +251,18 @@ export class Ports {
       }
     });
   }
+
+  readonly #count = (socket: Socket): void => {
+    this.#clients += 1;
+    socket.on("close", this.#uncount);
+    if (this.#options.mayKeep()) return;
+    this.#options.handlers.dropped();
+    socket.destroy();
+  };
+
+  readonly #uncount = (): void => {
+    this.#clients -= 1;
+  };
 
   #close(id: string): void {
     const open = this.#open.get(id);

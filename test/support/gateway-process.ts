@@ -1,5 +1,5 @@
 /** Starts and steers `gateway-child.ts`. */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Command, Report } from "./gateway-child.ts";
@@ -49,11 +49,21 @@ function nextReport<K extends Report["is"]>(child: ChildProcess, is: K): Promise
   });
 }
 
-export async function startGatewayProcess(parts: SnapshotParts): Promise<GatewayProcess> {
-  const child = fork(CHILD, [JSON.stringify(parts)], {
-    execArgv: ["--expose-gc"],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
+export interface ProcessOptions {
+  /** Limit of open files. */
+  readonly maxFiles?: number;
+}
+
+/** `sh` sets the limit and becomes Node; the channel to the parent passes through it. */
+function launcher({ maxFiles }: ProcessOptions): Pick<ForkOptions, "execPath" | "execArgv"> {
+  if (maxFiles === undefined) return { execArgv: ["--expose-gc"] };
+  const script = `ulimit -n ${maxFiles} && exec "$0" --expose-gc "$@"`;
+  return { execPath: "/bin/sh", execArgv: ["-c", script, process.execPath] };
+}
+
+export async function startGatewayProcess(parts: SnapshotParts, options: ProcessOptions = {}): Promise<GatewayProcess> {
+  const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
+  const child = fork(CHILD, [JSON.stringify(parts)], { ...launcher(options), stdio: [...stdio] });
   const text: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => text.push(chunk.toString()));
   const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));

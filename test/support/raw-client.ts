@@ -13,6 +13,8 @@ export interface RawClient {
   head(): Promise<string>;
   /** Everything that came until the other side ended. */
   rest(): Promise<Buffer>;
+  /** The code of the error that the connection ended with, if any: `ECONNRESET` where it was reset. */
+  failure(): string | undefined;
 }
 
 export async function rawConnect(port: number, options: { readonly allowHalfOpen?: boolean } = {}): Promise<RawClient> {
@@ -31,7 +33,11 @@ export async function rawConnect(port: number, options: { readonly allowHalfOpen
     ended = true;
     ring();
   };
-  socket.on("error", end).on("end", end).on("close", end);
+  let failure: string | undefined;
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    failure = error.code;
+  });
+  socket.on("end", end).on("close", end);
   await once(socket, "connect");
   const received = (): Buffer => Buffer.concat(chunks);
   const until = async (done: (bytes: Buffer) => boolean): Promise<Buffer> => {
@@ -48,6 +54,7 @@ export async function rawConnect(port: number, options: { readonly allowHalfOpen
       return bytes.subarray(0, end < 0 ? bytes.length : end).toString("latin1");
     },
     rest: () => until(() => false),
+    failure: () => failure,
   };
 }
 

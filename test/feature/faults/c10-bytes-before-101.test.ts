@@ -23,6 +23,20 @@ describe("C10: an upgrade that brings bytes with it", () => {
     expect(echo.requests).toHaveLength(0);
   });
 
+  it("a long body: the answer comes whole and the connection ends without a reset, which could have eaten it", async () => {
+    const holdfast = await rig.gateway({});
+    const body = Buffer.alloc(150_000);
+    const client = await rawConnect(holdfast.port, { allowHalfOpen: true });
+    client.socket.write(handshakeText({ headers: { "Content-Length": String(body.length) } }));
+    client.socket.write(body);
+    const reply = parseReply(await client.rest());
+    expect(JSON.parse(reply.body)).toMatchObject({ reason: "BodyNotAllowed" });
+    const closed = once(client.socket, "close");
+    client.socket.end();
+    await closed;
+    expect(client.failure()).toBeUndefined();
+  });
+
   it("Content-Length: 0 is no body", async () => {
     const echo = await rig.backend();
     const holdfast = await rig.gateway({ backends: { [CHAT]: [echo.port] } });
