@@ -6,6 +6,7 @@ import type { WebSocketGatewayStatus } from "../crds/websocketgateway.ts";
 import type { WebSocketRouteStatus } from "../crds/websocketroute.ts";
 import { type GatewaySettings, type Route, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster, GatewayEntry, RouteEntry } from "./cluster.ts";
+import type { FleetView } from "./fleet/facts.ts";
 import { type Flip, flips } from "./flips.ts";
 import { type RenderedSnapshot, readIndex, renderSnapshot } from "./render/snapshot-objects.ts";
 import { textOf } from "./render/text.ts";
@@ -43,6 +44,8 @@ export interface PassInput {
    * `Programmed=False/ObjectNotOwned`, for their routes too.
    */
   readonly notOwned?: ReadonlyMap<string, string>;
+  /** What is known of the fleets (by gateway key) that the operator runs; undefined when it runs none. */
+  readonly fleets?: ReadonlyMap<string, FleetView> | undefined;
   /** ms since the epoch. */
   readonly now: number;
   readonly random: (bytes: number) => Buffer;
@@ -140,9 +143,10 @@ function servingOf({ translation, gateways, input }: ServingOf): ReadonlyMap<str
     translation.gateways.map((gateway) => {
       const own = rendered.get(gateway.key);
       const index = own?.ok ? own.index : readIndex(input.cluster.indexes.get(indexKey(gateway)));
-      const blocked = blockedBy(own, input.notOwned?.get(gateway.key));
-      const sequence = index?.sequence ?? 0;
-      return [gateway.key, readServing({ pods: pods.get(gateway.key) ?? [], sequence, blocked, now: input.now })];
+      const fleet = input.fleets?.get(gateway.key);
+      const blocked = blockedBy(own, input.notOwned?.get(gateway.key)) ?? fleet?.objection;
+      const said = { pods: pods.get(gateway.key) ?? [], fleet: fleet?.facts };
+      return [gateway.key, readServing({ ...said, sequence: index?.sequence ?? 0, blocked, now: input.now })];
     }),
   );
 }
@@ -189,7 +193,9 @@ function gatewayChanges({ translation, serving, since, rendered, input }: View):
     const index = own?.ok ? own.index : readIndex(cluster.indexes.get(indexKey(outcome)));
     const pods = serving.get(key) as Serving;
     const settingsSince = since.get(key)?.get("")?.sequence;
-    const status = gatewayStatus({ outcome, pods, since: settingsSince, revision: index?.revision, now });
+    const addresses = [...(input.fleets?.get(key)?.facts?.addresses ?? [])];
+    const revision = index?.revision;
+    const status = gatewayStatus({ outcome, pods, since: settingsSince, revision, addresses, now });
     const dueAt = (memory.counted.get(key) ?? Number.NEGATIVE_INFINITY) + COUNT_EVERY_MS;
     const onlyCount = sameStatus(withoutCount(entry.status), withoutCount(status));
     const same = onlyCount && sameStatus(entry.status, status);

@@ -1,6 +1,7 @@
 /** What the gateway processes have said: whether they serve something that came with a sequence, and which of them are away. Pure. */
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import { type Acknowledgement, type Cluster, readAcknowledgement } from "./cluster.ts";
+import type { FleetFacts } from "./fleet/facts.ts";
 import { type ConditionValue, fails, holds, type Objection } from "./translate/condition.ts";
 
 /** All that is known of one gateway's processes at one moment. */
@@ -11,8 +12,12 @@ export interface Serving {
   readonly blocked: Objection | undefined;
   /** Unexpired and ready by their own word, sorted by name. */
   readonly ready: readonly Acknowledgement[];
-  /** Known and not ready: starting, draining, or silent; what people are told of each. */
+  /** Not ready: starting, draining, silent, or not there at all; what people are told of them. */
   readonly unavailable: readonly string[];
+  /** How many there are or should be. */
+  readonly known: number;
+  /** How far a replacement of the pods has come, for people. */
+  readonly rollout: string | undefined;
   /** When the next of the Leases ends unless it is renewed, ms since the epoch. */
   readonly nextExpiry: number | undefined;
 }
@@ -37,13 +42,17 @@ export interface ServingInput {
   readonly pods: readonly Acknowledgement[];
   readonly sequence: number;
   readonly blocked: Objection | undefined;
+  /** What is known of the fleet; undefined where the operator does not run it. */
+  readonly fleet?: FleetFacts | undefined;
   /** ms since the epoch. */
   readonly now: number;
 }
 
-export function readServing({ pods, sequence, blocked, now }: ServingInput): Serving {
+export function readServing({ pods, sequence, blocked, fleet, now }: ServingInput): Serving {
   const reporting = pods.filter(({ expiresAt }) => expiresAt > now);
-  const unavailable = pods.flatMap(({ pod, ready, expiresAt }) => {
+  // A pod that its Deployment has replaced is missed by nobody.
+  const there = pods.filter(({ pod, expiresAt }) => expiresAt > now || !(fleet && !fleet.pods.has(pod)));
+  const unavailable = there.flatMap(({ pod, ready, expiresAt }) => {
     if (expiresAt <= now) return [`${pod} has stopped reporting`];
     return ready ? [] : [`${pod} is not ready: it starts or drains`];
   });
@@ -51,9 +60,17 @@ export function readServing({ pods, sequence, blocked, now }: ServingInput): Ser
     sequence,
     blocked,
     ready: reporting.filter(({ ready }) => ready),
-    unavailable,
+    unavailable: [...unavailable, ...missingPods(fleet, there.length)],
+    known: Math.max(there.length, fleet?.desired ?? 0),
+    rollout: fleet?.rollout,
     nextExpiry: reporting.length === 0 ? undefined : Math.min(...reporting.map(({ expiresAt }) => expiresAt)),
   };
+}
+
+function missingPods(fleet: FleetFacts | undefined, there: number): string[] {
+  if (fleet === undefined || there >= fleet.desired) return [];
+  const because = fleet.trouble === undefined ? "" : ` (${fleet.trouble})`;
+  return [`${fleet.desired - there} of ${fleet.desired} pods have not started to report${because}`];
 }
 
 export interface Programmed {
@@ -69,7 +86,7 @@ export interface Programmed {
  * @param since - undefined when no snapshot has carried it yet
  */
 export function programmed(pods: Serving, since: number | undefined, generation: number): Programmed {
-  const known = pods.ready.length + pods.unavailable.length;
+  const { known } = pods;
   const serves = ({ sequence }: Acknowledgement): boolean =>
     since !== undefined && sequence >= since && sequence <= pods.sequence;
   const late = pods.ready.filter((pod) => !serves(pod));
@@ -79,7 +96,8 @@ export function programmed(pods: Serving, since: number | undefined, generation:
   const objection = pending === undefined ? undefined : (pods.blocked ?? pending);
   if (objection !== undefined) return { condition: fails("Programmed", objection), serving, known };
   const which = pods.unavailable.length === 0 ? "" : "ready ";
-  const message = `${serving}/${pods.ready.length} ${which}gateway pods serve generation ${generation}`;
+  const rollout = pods.rollout === undefined ? "" : `; ${pods.rollout}`;
+  const message = `${serving}/${pods.ready.length} ${which}gateway pods serve generation ${generation}${rollout}`;
   return { condition: holds("Programmed", message), serving, known };
 }
 

@@ -151,11 +151,20 @@ export interface GatewayStatusInput {
   readonly since: number | undefined;
   /** Of the snapshot that the pods should serve. */
   readonly revision: string | undefined;
+  /** Where clients reach it, as far as the operator knows. */
+  readonly addresses: NonNullable<WebSocketGatewayStatus["addresses"]>;
   /** ms since the epoch. */
   readonly now: number;
 }
 
-export function gatewayStatus({ outcome, pods, since, revision, now }: GatewayStatusInput): WebSocketGatewayStatus {
+export function gatewayStatus({
+  outcome,
+  pods,
+  since,
+  revision,
+  addresses,
+  now,
+}: GatewayStatusInput): WebSocketGatewayStatus {
   const { entry, accepted, resolvedRefs } = outcome;
   const generation = generationOf(entry.metadata);
   const before = (entry.status ?? {}) as Partial<WebSocketGatewayStatus>;
@@ -176,7 +185,7 @@ export function gatewayStatus({ outcome, pods, since, revision, now }: GatewaySt
         list<ListenerStatus>(before.listeners).find((listener) => listener?.name === name)?.conditions,
       ),
     })),
-    addresses: [],
+    addresses,
     ...(revision === undefined ? {} : { revision }),
     pods: `${isAccepted ? found.serving : 0}/${found.known}`,
     connections: pods.ready.reduce((total, { connections }) => total + connections, 0),

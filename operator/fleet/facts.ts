@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import type { WebSocketGatewayStatus } from "../../crds/websocketgateway.ts";
 import { RESOURCES, type Resource } from "../../kube/resources.ts";
 import { type KubernetesObject, namespacedName } from "../objects.ts";
+import type { Objection } from "../translate/condition.ts";
 import { type Deployment, type FleetPod, type FrontService, gatewayOf, kindAndName } from "./objects.ts";
 
 export type Address = NonNullable<WebSocketGatewayStatus["addresses"]>[number];
@@ -18,6 +19,14 @@ export interface FleetFacts {
   readonly rollout: string | undefined;
   /** Where clients reach the gateway. */
   readonly addresses: readonly Address[];
+}
+
+/** What a status says of a fleet. */
+export interface FleetView {
+  /** Undefined before it has a Deployment. */
+  readonly facts: FleetFacts | undefined;
+  /** Why it cannot be as it should. */
+  readonly objection: Objection | undefined;
 }
 
 export interface LiveFleets {
@@ -94,9 +103,4 @@ function addressesOf({ spec, status }: FrontService): Address[] {
     .filter((value) => value !== undefined)
     .slice(0, 16)
     .map((value) => ({ type: isIP(value) === 0 ? "Hostname" : "IPAddress", value }));
-}
-
-/** Whether a Lease's pod is gone for good: its Deployment has others now. */
-export function isGone(facts: FleetFacts | undefined, pod: string): boolean {
-  return facts !== undefined && !facts.pods.has(pod);
 }

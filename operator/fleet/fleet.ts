@@ -15,7 +15,7 @@ import { Retries } from "../retries.ts";
 import type { Objection } from "../translate/condition.ts";
 import { applyFleet, type WantedFleet } from "./apply.ts";
 import { type CostChange, DeletionCosts } from "./deletion-cost.ts";
-import { type FleetFacts, fleetFacts } from "./facts.ts";
+import { type FleetView, fleetFacts } from "./facts.ts";
 import { DELETION_COST_ANNOTATION, kindAndName } from "./objects.ts";
 import { FleetWatch } from "./watch.ts";
 
@@ -31,14 +31,7 @@ export interface FleetOptions {
   /** A write that failed, in `what`'s words; it is tried again in `retryInMs`. */
   readonly onError: (what: string, error: unknown, retryInMs: number) => void;
   /** Another pass is wanted by this time (clock's milliseconds). */
-  readonly wakeBy: (time: number) => void;
-}
-
-/** What a status says of a fleet. */
-export interface FleetView {
-  readonly facts: FleetFacts | undefined;
-  /** Why it is not as it should be. */
-  readonly objection: Objection | undefined;
+  readonly decideBy: (time: number) => void;
 }
 
 const FLEETS_AT_A_TIME = 4;
@@ -83,34 +76,34 @@ export class Fleet {
 
   /** Writes the pods' deletion costs where their connections have changed; it never rejects. */
   async weighPods({ leases }: Cluster): Promise<void> {
-    const { clock, wakeBy } = this.#options;
+    const { clock, decideBy } = this.#options;
     const { changes, nextAt } = this.#costs.due(this.watch.pods.values(), leases, clock.now());
-    if (nextAt !== undefined) wakeBy(nextAt);
+    if (nextAt !== undefined) decideBy(nextAt);
     await inParallel(changes, PODS_AT_A_TIME, (change) => this.#weigh(change));
   }
 
   async #reconcileOne(key: string, entry: GatewayEntry): Promise<void> {
-    const { client, clock, signal, onError, wakeBy } = this.#options;
+    const { client, clock, signal, onError, decideBy } = this.#options;
     const wanted = this.#wanted(key, entry);
     if (wanted === undefined) return;
     const attempt = attemptOf(key, entry);
     const notBefore = this.#retries.notBefore(attempt);
-    if (notBefore > clock.now()) return wakeBy(notBefore);
+    if (notBefore > clock.now()) return decideBy(notBefore);
     const onWrite = (kind: string) => {
       this.#options.onWrite(kind);
       // What is written here comes back as nothing new; the status has to tell of it.
-      wakeBy(clock.now());
+      decideBy(clock.now());
     };
     try {
       const objection = await applyFleet({ client, watch: this.watch, onWrite, signal }, wanted);
       if (objection === undefined) this.#retries.succeeded(attempt);
-      else wakeBy(clock.now() + this.#retries.failed(attempt, clock.now()));
+      else decideBy(clock.now() + this.#retries.failed(attempt, clock.now()));
       this.#note(key, objection);
     } catch (error) {
       if (signal.aborted) return;
       const retryInMs = this.#retries.failed(attempt, clock.now());
       onError(`the fleet of gateway ${key}`, error, retryInMs);
-      wakeBy(clock.now() + retryInMs);
+      decideBy(clock.now() + retryInMs);
     }
   }
 
@@ -124,14 +117,14 @@ export class Fleet {
 
   /** The status has to tell it, which takes another pass. */
   #note(key: string, objection: Objection | undefined): void {
-    const { clock, wakeBy } = this.#options;
-    if (this.#objections.get(key)?.message !== objection?.message) wakeBy(clock.now());
+    const { clock, decideBy } = this.#options;
+    if (this.#objections.get(key)?.message !== objection?.message) decideBy(clock.now());
     if (objection === undefined) this.#objections.delete(key);
     else this.#objections.set(key, objection);
   }
 
   async #weigh({ pod, cost }: CostChange): Promise<void> {
-    const { client, clock, signal, onWrite, onError, wakeBy } = this.#options;
+    const { client, clock, signal, onWrite, onError, decideBy } = this.#options;
     const { namespace, name, uid } = pod.metadata;
     const patch = { metadata: { uid, annotations: { [DELETION_COST_ANNOTATION]: String(cost) } } };
     onWrite("deletion_cost");
@@ -143,7 +136,7 @@ export class Fleet {
     } catch (error) {
       if (isNotFound(error) || signal.aborted) return;
       onError(`the deletion cost of ${kindAndName(pod)}`, error, BACKOFF.maxMs);
-      wakeBy(clock.now() + BACKOFF.maxMs);
+      decideBy(clock.now() + BACKOFF.maxMs);
     }
   }
 }

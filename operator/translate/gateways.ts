@@ -8,16 +8,24 @@ import type { Cluster, GatewayEntry } from "../cluster.ts";
 import { type ResolvedCertificates, resolveCertificates } from "./certificates.ts";
 import { joined, type Objection } from "./condition.ts";
 import type { GatewayDraft, ListenerDraft } from "./draft.ts";
+import type { TranslateOptions } from "./plan.ts";
 import { oneLine, SECRET_KEYS, valuesOf } from "./secrets.ts";
 import { unsupportedInGateway } from "./supported.ts";
 
 /** Every gateway of the cluster, by `namespace/name`, sorted. */
-export function draftGateways(cluster: Cluster): ReadonlyMap<string, GatewayDraft> {
+export function draftGateways(
+  cluster: Cluster,
+  options: Pick<TranslateOptions, "fleet"> = {},
+): ReadonlyMap<string, GatewayDraft> {
   const sorted = [...cluster.gateways].sort(([a], [b]) => (a < b ? -1 : 1));
-  return new Map(sorted.map(([key, entry]) => [key, draftGateway(cluster, key, entry)]));
+  return new Map(sorted.map(([key, entry]) => [key, draftGateway(cluster, entry, { key, ...options })]));
 }
 
-function draftGateway(cluster: Cluster, key: string, entry: GatewayEntry): GatewayDraft {
+function draftGateway(
+  cluster: Cluster,
+  entry: GatewayEntry,
+  { key, fleet }: { readonly key: string } & Pick<TranslateOptions, "fleet">,
+): GatewayDraft {
   const namespace = entry.metadata.namespace ?? "default";
   const base = { key, namespace, entry };
   if (!entry.parsed.ok) {
@@ -25,7 +33,7 @@ function draftGateway(cluster: Cluster, key: string, entry: GatewayEntry): Gatew
     return { ...base, accepted: undefined, rejected };
   }
   const { spec } = entry.parsed.value;
-  const rejected = unsupportedInGateway(spec);
+  const rejected = unsupportedInGateway(spec, fleet);
   if (rejected !== undefined) return { ...base, accepted: undefined, rejected };
   return { ...base, accepted: acceptedParts({ cluster, entry, spec, namespace }), rejected: undefined };
 }

@@ -75,4 +75,9 @@ export interface Translation {
 export interface TranslateOptions {
   /** Whether a Service of type ExternalName may be a backend: it can point anywhere, so only where the operator's owner says so. */
   readonly externalNames: "Allow" | "Refuse";
+  /**
+   * What a gateway's fields about its pods come to: the operator runs them; or somebody else does, and they would be an empty
+   * promise; or this one process is all there is, and they are for another place. `Refuse` where omitted.
+   */
+  readonly fleet?: "Run" | "Refuse" | "Ignore";
 }

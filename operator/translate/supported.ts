@@ -2,10 +2,11 @@
  * The one table of what the API accepts and this release does not implement. A field in it makes its object not accepted, by name:
  * nothing is ever silently ignored. Implementing a field means to take its line out.
  */
-import type { GatewayDefaults, WebSocketGatewaySpec } from "../../crds/websocketgateway.ts";
+import { FLEET_FIELDS, type GatewayDefaults, type WebSocketGatewaySpec } from "../../crds/websocketgateway.ts";
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Objection } from "./condition.ts";
 import type { RouteDraft } from "./draft.ts";
+import type { TranslateOptions } from "./plan.ts";
 
 type PolicyBlocks = GatewayDefaults;
 
@@ -44,10 +45,6 @@ const GATEWAY: readonly Unsupported<WebSocketGatewaySpec>[] = [
     path: `defaults.${path}`,
     used: ({ defaults }: WebSocketGatewaySpec) => defaults !== undefined && used(defaults),
   })),
-  { path: "replicas", used: (spec) => spec.replicas !== undefined },
-  { path: "autoscaling", used: (spec) => spec.autoscaling !== undefined },
-  { path: "service", used: (spec) => spec.service !== undefined },
-  { path: "podTemplate", used: (spec) => spec.podTemplate !== undefined },
   { path: "redis.type (Sentinel)", used: (spec) => spec.redis?.type === "Sentinel" },
   { path: "redis.type (Cluster)", used: (spec) => spec.redis?.type === "Cluster" },
 ];
@@ -57,9 +54,22 @@ export function checkSupport(draft: RouteDraft): void {
   if (draft.spec !== undefined) draft.rejected ??= objection(ROUTE, draft.spec);
 }
 
-/** Names every field of the gateway that is not implemented; undefined when all are. */
-export function unsupportedInGateway(spec: WebSocketGatewaySpec): Objection | undefined {
-  return objection(GATEWAY, spec);
+/** Names every field of the gateway that is not implemented, or that has nobody to act on it; undefined when all are good. */
+export function unsupportedInGateway(
+  spec: WebSocketGatewaySpec,
+  fleet: TranslateOptions["fleet"] = "Refuse",
+): Objection | undefined {
+  return objection(GATEWAY, spec) ?? (fleet === "Refuse" ? withoutFleet(spec) : undefined);
+}
+
+function withoutFleet(spec: WebSocketGatewaySpec): Objection | undefined {
+  const managed = spec.management === "Managed" ? ["spec.management: Managed"] : [];
+  const used = FLEET_FIELDS.filter((field) => spec[field] !== undefined).map((field) => `spec.${field}`);
+  const all = [...managed, ...used];
+  if (all.length === 0) return undefined;
+  const it = all.length === 1 ? "it" : "them";
+  const message = `this operator runs no gateway pods, which ${all.join(", ")} would need: start it with --gateway-image, or remove ${it}`;
+  return { reason: "UnsupportedValue", message };
 }
 
 function objection<T>(table: readonly Unsupported<T>[], spec: T): Objection | undefined {
