@@ -6,6 +6,8 @@ import { adminPortOption, contextOption, kubeconfigOption, logLevelOption, parse
 
 interface OperatorCommandOptions {
   readonly allowExternalName: boolean;
+  readonly gatewayImage?: string;
+  readonly gatewayImagePullSecret: readonly string[];
   readonly host: string;
   readonly adminPort: number;
   readonly kubeconfig?: string;
@@ -18,7 +20,21 @@ export function operatorCommand(): Command {
     .summary("turn WebSocketRoutes of a cluster into snapshots, and tell their status")
     .description(
       "Watches WebSocketGateways, WebSocketRoutes and what they refer to; writes each gateway's snapshot as ConfigMaps and one " +
-        "Secret; sets status conditions from what the gateways acknowledge.",
+        "Secret; runs its pods, when it is told their image; sets status conditions from what the gateways acknowledge.",
+    )
+    .addOption(
+      new Option(
+        "--gateway-image <image>",
+        "image of the gateway pods; omitted: the operator runs no pods, and `holdfast gateway` is run by somebody else",
+      ).env("HOLDFAST_GATEWAY_IMAGE"),
+    )
+    .addOption(
+      new Option(
+        "--gateway-image-pull-secret <names...>",
+        "Secrets in each gateway's namespace that the image is pulled with",
+      )
+        .default([], "none")
+        .env("HOLDFAST_GATEWAY_IMAGE_PULL_SECRET"),
     )
     .addOption(
       new Option(
@@ -55,6 +71,7 @@ async function operate(options: OperatorCommandOptions): Promise<void> {
     client,
     options: {
       externalNames: options.allowExternalName ? "Allow" : "Refuse",
+      ...gatewayImage(options),
       adminHost: options.host,
       adminPort: options.adminPort,
     },
@@ -62,4 +79,12 @@ async function operate(options: OperatorCommandOptions): Promise<void> {
     signal: stop.signal,
   });
   client.close();
+}
+
+/** An environment variable names several Secrets with blanks between. */
+function gatewayImage({ gatewayImage: image, gatewayImagePullSecret }: OperatorCommandOptions) {
+  const pullSecrets = [gatewayImagePullSecret]
+    .flat()
+    .flatMap((names) => names.split(/\s+/).filter((name) => name !== ""));
+  return image === undefined || image === "" ? {} : { gatewayImage: { image, pullSecrets } };
 }

@@ -82,7 +82,7 @@ class Standalone {
     const result = pass({
       cluster,
       memory: this.#memory,
-      options: { externalNames: "Allow" },
+      options: { externalNames: "Allow", fleet: "Ignore" },
       now: Date.now(),
       random: randomBytes,
     });
