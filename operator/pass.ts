@@ -8,12 +8,14 @@ import { type GatewaySettings, type Route, SNAPSHOT_OBJECTS } from "../gateway/s
 import type { Cluster, GatewayEntry, RouteEntry } from "./cluster.ts";
 import type { FleetView } from "./fleet/facts.ts";
 import { type Flip, flips } from "./flips.ts";
+import { PartMemory } from "./render/parts.ts";
 import { type RenderedSnapshot, readIndex, renderSnapshot } from "./render/snapshot-objects.ts";
-import { textOf } from "./render/text.ts";
+import { sameItems } from "./same-items.ts";
 import { readPods, readServing, type Serving } from "./serving.ts";
 import { gatewayStatus, routeStatus, sameStatus } from "./status.ts";
 import type { Objection } from "./translate/condition.ts";
-import type { GatewayPlan, RouteOutcome, TranslateOptions, Translation } from "./translate/plan.ts";
+import { TranslationMemory } from "./translate/memory.ts";
+import type { GatewayPlan, TranslateOptions, Translation } from "./translate/plan.ts";
 import { translate } from "./translate/translate.ts";
 
 export type { Flip } from "./flips.ts";
@@ -30,9 +32,22 @@ export interface PassMemory {
   readonly since: ReadonlyMap<string, ReadonlyMap<string, Since>>;
   /** When the number of connections was last written, ms since the epoch, by gateway key. */
   readonly counted: ReadonlyMap<string, number>;
+  /** Routes whose status said it all, by key, with all that it was made of. */
+  readonly told: ReadonlyMap<string, readonly unknown[]>;
+  /** Saves work and nothing else. */
+  readonly translation: TranslationMemory;
+  readonly parts: PartMemory;
 }
 
-export const EMPTY_MEMORY: PassMemory = { since: new Map(), counted: new Map() };
+export function emptyMemory(): PassMemory {
+  return {
+    since: new Map(),
+    counted: new Map(),
+    told: new Map(),
+    translation: new TranslationMemory(),
+    parts: new PartMemory(),
+  };
+}
 
 export interface PassInput {
   /** `indexes` and `secrets` must hold the newest that is known, what the caller itself has just written included. */
@@ -73,25 +88,24 @@ export interface PassResult {
 const COUNT_EVERY_MS = 30_000;
 
 export function pass(input: PassInput): PassResult {
-  const translation = translate(input.cluster, input.options);
+  const { cluster, memory, options } = input;
+  const translation = translate(cluster, options, memory.translation);
   const gateways = translation.plans.map((plan) => ({ plan, rendered: render(plan, input) }));
-  const since = new Map(gateways.map(({ plan, rendered }) => [plan.key, carry(plan, rendered, input.memory)]));
-  const serving = servingOf({ translation, gateways, input });
   const view: View = {
     translation,
-    serving,
-    since,
+    serving: servingOf({ translation, gateways, input }),
+    since: carry({ translation, gateways, input }),
+    rendered: new Map(gateways.map(({ plan, rendered }) => [plan.key, rendered])),
     input,
-    rendered: new Map(gateways.map((g) => [g.plan.key, g.rendered])),
   };
   const { gatewayStatuses, counted, recount } = gatewayChanges(view);
-  const expiries = [...serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []);
-  const wakes = [...expiries, ...recount];
+  const { routeStatuses, told } = routeChanges(view);
+  const wakes = [...[...view.serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []), ...recount];
   return {
     gateways,
-    routeStatuses: routeChanges(view),
+    routeStatuses,
     gatewayStatuses,
-    memory: { since, counted },
+    memory: { ...memory, since: view.since, counted, told },
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
 }
@@ -108,35 +122,51 @@ function indexKey({ entry: { metadata } }: { readonly entry: GatewayEntry }): st
   return `${metadata.namespace}/${SNAPSHOT_OBJECTS.indexName(metadata.name)}`;
 }
 
-function render(plan: GatewayPlan, { cluster, random }: PassInput): RenderedSnapshot {
+function render(plan: GatewayPlan, { cluster, random, memory }: PassInput): RenderedSnapshot {
   const key = indexKey(plan);
   const secretKey = `${plan.settings.namespace}/${SNAPSHOT_OBJECTS.secretName(plan.settings.name)}`;
   const previous = readIndex(cluster.indexes.get(key));
-  return renderSnapshot({ plan, previous, secret: cluster.secrets.get(secretKey), random });
+  const secret = cluster.secrets.get(secretKey);
+  return renderSnapshot({ plan, previous, secret, random, memory: memory.parts });
 }
 
-/** Since when each route is carried as it is; what is new, or seen for the first time, came with the newest snapshot. */
-function carry(plan: GatewayPlan, rendered: RenderedSnapshot, memory: PassMemory): ReadonlyMap<string, Since> {
-  const before = memory.since.get(plan.key);
-  const after = new Map<string, Since>();
-  const keep = (key: string, content: Since["content"]): void => {
-    const known = before?.get(key);
-    if (known !== undefined && (known.content === content || textOf(known.content) === textOf(content)))
-      after.set(key, known.content === content ? known : { ...known, content });
-    else if (rendered.ok) after.set(key, { content, sequence: rendered.index.sequence });
-  };
-  keep("", plan.settings);
-  for (const route of plan.routes) keep(`${route.namespace}/${route.name}`, route);
-  return after;
-}
-
-interface ServingOf {
+interface Rendering {
   readonly translation: Translation;
   readonly gateways: PassResult["gateways"];
   readonly input: PassInput;
 }
 
-function servingOf({ translation, gateways, input }: ServingOf): ReadonlyMap<string, Serving> {
+/** Since when everything is carried as it is; what is new, or seen for the first time, came with the newest snapshot. */
+function carry({ translation, gateways, input: { memory } }: Rendering): PassMemory["since"] {
+  const since = new Map<string, Map<string, Since>>();
+  const newest = new Map<string, number | undefined>();
+  for (const { plan, rendered } of gateways) {
+    const sequence = rendered.ok ? rendered.index.sequence : undefined;
+    const settings = carriedSince(memory.since.get(plan.key)?.get(""), plan.settings, sequence);
+    since.set(plan.key, new Map(settings === undefined ? [] : [["", settings]]));
+    newest.set(plan.key, sequence);
+  }
+  for (const { key, parents } of translation.routes) {
+    for (const { gateway, route } of parents) {
+      if (route === undefined) continue;
+      const carried = carriedSince(memory.since.get(gateway)?.get(key), route, newest.get(gateway));
+      if (carried !== undefined) since.get(gateway)?.set(key, carried);
+    }
+  }
+  return since;
+}
+
+function carriedSince(
+  before: Since | undefined,
+  content: Since["content"],
+  newest: number | undefined,
+): Since | undefined {
+  if (before?.content === content) return before;
+  if (before !== undefined && JSON.stringify(before.content) === JSON.stringify(content)) return { ...before, content };
+  return newest === undefined ? undefined : { content, sequence: newest };
+}
+
+function servingOf({ translation, gateways, input }: Rendering): ReadonlyMap<string, Serving> {
   const rendered = new Map(gateways.map((gateway) => [gateway.plan.key, gateway.rendered]));
   const pods = readPods(input.cluster);
   return new Map(
@@ -156,23 +186,30 @@ function blockedBy(rendered: RenderedSnapshot | undefined, notOwned: string | un
   return rendered === undefined || rendered.ok ? undefined : { reason: "ConfigTooLarge", message: rendered.message };
 }
 
-function routeChanges(view: View): PassResult["routeStatuses"] {
-  return view.translation.routes.flatMap((outcome) => routeChange(outcome, view) ?? []);
-}
+type RouteChange = PassResult["routeStatuses"][number];
 
-function routeChange(
-  outcome: RouteOutcome,
-  { serving, since, input }: View,
-): StatusChange<RouteEntry, WebSocketRouteStatus> | undefined {
-  const { key, entry } = outcome;
-  const parents = outcome.parents.map((parent) => ({
-    outcome: parent,
-    pods: serving.get(parent.gateway),
-    since: parent.route && since.get(parent.gateway)?.get(key)?.sequence,
-  }));
-  const status = routeStatus({ outcome, parents, now: input.now });
-  if (sameStatus(entry.status, status)) return undefined;
-  return { key, entry, status, flips: flips(entry.status, status) };
+function routeChanges(view: View): Pick<PassResult, "routeStatuses"> & Pick<PassMemory, "told"> {
+  const routeStatuses: RouteChange[] = [];
+  const told = new Map<string, readonly unknown[]>();
+  for (const outcome of view.translation.routes) {
+    const { key, entry } = outcome;
+    const parents = outcome.parents.map((parent) => {
+      const pods = view.serving.get(parent.gateway);
+      return { outcome: parent, pods, since: parent.route && view.since.get(parent.gateway)?.get(key)?.sequence };
+    });
+    const madeOf: unknown[] = [outcome, entry.status];
+    for (const { pods, since } of parents) madeOf.push(pods?.words(since));
+    const before = view.input.memory.told.get(key);
+    if (before === undefined || !sameItems(before, madeOf)) {
+      const status = routeStatus({ outcome, parents, now: view.input.now });
+      if (!sameStatus(entry.status, status)) {
+        routeStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
+        continue;
+      }
+    }
+    told.set(key, madeOf);
+  }
+  return { routeStatuses, told };
 }
 
 interface GatewayChanges {

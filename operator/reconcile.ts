@@ -4,10 +4,12 @@ import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { RESOURCES, type Resource } from "../kube/resources.ts";
 import { applySnapshot } from "./apply.ts";
+import { readAcknowledgement } from "./cluster.ts";
 import { Collector } from "./collect.ts";
+import type { Fleet } from "./fleet/fleet.ts";
 import type { KubernetesObject } from "./objects.ts";
 import { inParallel } from "./parallel.ts";
-import { EMPTY_MEMORY, type PassMemory, type PassResult, pass } from "./pass.ts";
+import { emptyMemory, type PassMemory, type PassResult, pass } from "./pass.ts";
 import { referencedNames } from "./references.ts";
 import { Retries } from "./retries.ts";
 import type { StatusWrite } from "./status-writer.ts";
@@ -17,6 +19,8 @@ import type { ClusterWatch } from "./watch.ts";
 export interface ReconcileOptions {
   readonly client: KubeClient;
   readonly watch: ClusterWatch;
+  /** Runs the gateways' pods; undefined where somebody else does. */
+  readonly fleet?: Fleet | undefined;
   readonly translate: TranslateOptions;
   readonly clock: Clock;
   readonly random: () => number;
@@ -25,46 +29,99 @@ export interface ReconcileOptions {
   /** A write that failed, in `what`'s words; it is tried again in `retryInMs`. */
   readonly onError: (what: string, error: unknown, retryInMs: number) => void;
   readonly offerStatuses: (writes: readonly StatusWrite[]) => void;
-  /** Another run is wanted by this time (clock's milliseconds). */
+  /** `run` shall be called by this time (clock's milliseconds). */
   readonly wakeBy: (time: number) => void;
 }
+
+/** What a run came to: nothing to decide, no ground for a decision yet (nothing was written), or a decision. */
+export type RunResult = "nothing" | "not_synced" | "decided";
 
 const GATEWAYS_AT_A_TIME = 4;
 const DELETIONS_AT_A_TIME = 4;
 const BACKOFF = { firstMs: 200, maxMs: 30_000 };
+/** While there are gateway pods, figures in statuses are looked at this often. */
+const REFRESH_MS = 30_000;
 
 export class Reconciler {
   readonly #options: ReconcileOptions;
   readonly #collector = new Collector();
   readonly #retries: Retries;
   readonly #notOwned = new Map<string, string>();
-  #memory: PassMemory = EMPTY_MEMORY;
+  #memory: PassMemory = emptyMemory();
+  #changed = true;
+  #decidedAt = Number.NEGATIVE_INFINITY;
+  #decideBy = Number.POSITIVE_INFINITY;
 
   constructor(options: ReconcileOptions) {
     this.#options = options;
     this.#retries = new Retries(BACKOFF, options.random);
   }
 
-  /** Resolves to false when the store is no ground for a decision yet: nothing was written then. */
-  async run(): Promise<boolean> {
-    const { watch, translate, clock, offerStatuses, wakeBy } = this.#options;
-    if (watch.unsynced().length > 0) return false;
+  /** Something that a pass reads is different: the next run decides. */
+  changed(): void {
+    this.#changed = true;
+  }
+
+  /** A run at this time or later decides, change or no change. */
+  decideBy(time: number): void {
+    this.#decideBy = Math.min(this.#decideBy, time);
+    this.#options.wakeBy(time);
+  }
+
+  async run(): Promise<RunResult> {
+    const { watch, fleet, clock } = this.#options;
+    if (watch.unsynced().length > 0 || (fleet?.watch.unsynced() ?? []).length > 0) return "not_synced";
+    if (!this.#changed && this.#decideBy > clock.now() && !this.#leaseHasEnded()) {
+      this.#wakeAgain();
+      return "nothing";
+    }
     watch.follow(referencedNames(watch.cluster));
-    if (watch.unsynced().length > 0) return false;
-    const result = pass({
-      cluster: watch.cluster,
-      memory: this.#memory,
-      options: translate,
-      notOwned: this.#notOwned,
-      now: clock.now(),
-      random: randomBytes,
-    });
-    this.#memory = result.memory;
-    await this.#applyAll(result.gateways);
-    offerStatuses(statusWrites(result));
-    await this.#collect();
-    if (result.wakeAt !== undefined) wakeBy(result.wakeAt);
-    return true;
+    if (watch.unsynced().length > 0) return "not_synced";
+    await this.#decide();
+    return "decided";
+  }
+
+  async #decide(): Promise<void> {
+    const { watch, fleet, translate, clock, offerStatuses } = this.#options;
+    const now = clock.now();
+    this.#changed = false;
+    this.#decidedAt = now;
+    this.#decideBy = Number.POSITIVE_INFINITY;
+    try {
+      const notOwned = this.#notOwned;
+      const { cluster } = watch;
+      const known = { notOwned, fleets: fleet?.view(cluster) };
+      const result = pass({ cluster, memory: this.#memory, options: translate, ...known, now, random: randomBytes });
+      this.#memory = result.memory;
+      await this.#applyAll(result.gateways);
+      offerStatuses(statusWrites(result));
+      await fleet?.reconcile(result.gateways.map(({ plan }) => plan));
+      await fleet?.weighPods(cluster);
+      await this.#collect();
+      if (watch.cluster.leases.size > 0) this.decideBy(now + REFRESH_MS);
+      this.#wakeAgain();
+    } catch (error) {
+      this.#changed = true;
+      throw error;
+    }
+  }
+
+  /** Renewing a Lease is no change; only its end is. */
+  #leaseHasEnded(): boolean {
+    const now = this.#options.clock.now();
+    return this.#leaseEnds().some((endsAt) => endsAt > this.#decidedAt && endsAt <= now);
+  }
+
+  #wakeAgain(): void {
+    const now = this.#options.clock.now();
+    const next = Math.min(this.#decideBy, ...this.#leaseEnds().filter((endsAt) => endsAt > now));
+    if (next !== Number.POSITIVE_INFINITY) this.#options.wakeBy(next);
+  }
+
+  #leaseEnds(): number[] {
+    return [...this.#options.watch.cluster.leases.values()].flatMap(
+      (entry) => readAcknowledgement(entry)?.expiresAt ?? [],
+    );
   }
 
   async #applyAll(gateways: PassResult["gateways"]): Promise<void> {
@@ -75,10 +132,10 @@ export class Reconciler {
   }
 
   async #applyOne({ plan: { key }, rendered }: PassResult["gateways"][number]): Promise<void> {
-    const { client, watch, clock, signal, onWrite, onError, wakeBy } = this.#options;
+    const { client, watch, clock, signal, onWrite, onError } = this.#options;
     if (!rendered.ok) return;
     const notBefore = this.#retries.notBefore(key);
-    if (notBefore > clock.now()) return wakeBy(notBefore);
+    if (notBefore > clock.now()) return this.decideBy(notBefore);
     try {
       const outcome = await applySnapshot({ client, watch, onWrite, signal }, rendered.objects);
       this.#retries.succeeded(key);
@@ -87,38 +144,38 @@ export class Reconciler {
       if (signal.aborted) return;
       const retryInMs = this.#retries.failed(key, clock.now());
       onError(`the snapshot of gateway ${key}`, error, retryInMs);
-      wakeBy(clock.now() + retryInMs);
+      this.decideBy(clock.now() + retryInMs);
     }
   }
 
   /** The status has to tell it, which takes another pass; while it lasts, we look again now and then. */
   #noteOwnership(key: string, message: string | undefined): void {
-    const { clock, wakeBy } = this.#options;
-    if (this.#notOwned.get(key) !== message) wakeBy(clock.now());
+    const { clock } = this.#options;
+    if (this.#notOwned.get(key) !== message) this.decideBy(clock.now());
     if (message === undefined) this.#notOwned.delete(key);
     else {
       this.#notOwned.set(key, message);
-      wakeBy(clock.now() + BACKOFF.maxMs);
+      this.decideBy(clock.now() + BACKOFF.maxMs);
     }
   }
 
   async #collect(): Promise<void> {
-    const { watch, clock, wakeBy } = this.#options;
+    const { watch, clock } = this.#options;
     const { parts, leases, nextAt } = this.#collector.leftovers(watch.cluster, watch.parts, clock.now());
-    if (nextAt !== undefined) wakeBy(nextAt);
+    if (nextAt !== undefined) this.decideBy(nextAt);
     await inParallel(parts, DELETIONS_AT_A_TIME, (part) => this.#delete(RESOURCES.configMaps, part));
     await inParallel(leases, DELETIONS_AT_A_TIME, (lease) => this.#delete(RESOURCES.leases, lease));
   }
 
   async #delete(resource: Resource, { metadata: { namespace, name, uid } }: KubernetesObject): Promise<void> {
-    const { client, clock, signal, onWrite, onError, wakeBy } = this.#options;
+    const { client, clock, signal, onWrite, onError } = this.#options;
     onWrite("delete");
     try {
       await client.delete({ resource, namespace, name }, { uid, signal });
     } catch (error) {
       if (signal.aborted) return;
       onError(`${resource.kind} ${namespace}/${name}, which is not in use any more`, error, BACKOFF.maxMs);
-      wakeBy(clock.now() + BACKOFF.maxMs);
+      this.decideBy(clock.now() + BACKOFF.maxMs);
     }
   }
 }

@@ -20,6 +20,8 @@ export interface Serving {
   readonly rollout: string | undefined;
   /** When the next of the Leases ends unless it is renewed, ms since the epoch. */
   readonly nextExpiry: number | undefined;
+  /** Equal for two moments when nothing else is to be said of what came with `since`. */
+  readonly words: (since: number | undefined) => string;
 }
 
 /** The processes of every gateway that has any, by `namespace/name`. */
@@ -56,7 +58,7 @@ export function readServing({ pods, sequence, blocked, fleet, now }: ServingInpu
     if (expiresAt <= now) return [`${pod} has stopped reporting`];
     return ready ? [] : [`${pod} is not ready: it starts or drains`];
   });
-  return {
+  const serving = {
     sequence,
     blocked,
     ready: reporting.filter(({ ready }) => ready),
@@ -64,6 +66,17 @@ export function readServing({ pods, sequence, blocked, fleet, now }: ServingInpu
     known: Math.max(there.length, fleet?.desired ?? 0),
     rollout: fleet?.rollout,
     nextExpiry: reporting.length === 0 ? undefined : Math.min(...reporting.map(({ expiresAt }) => expiresAt)),
+  };
+  return { ...serving, words: wordsOf(serving) };
+}
+
+/** Said once for all routes that came with the same sequence. */
+function wordsOf(serving: Omit<Serving, "words">): Serving["words"] {
+  const words = new Map<number | undefined, string>();
+  return (since) => {
+    const said = words.get(since) ?? JSON.stringify([programmed(serving, since, 0), serving.unavailable]);
+    words.set(since, said);
+    return said;
   };
 }
 
@@ -85,7 +98,7 @@ export interface Programmed {
  *
  * @param since - undefined when no snapshot has carried it yet
  */
-export function programmed(pods: Serving, since: number | undefined, generation: number): Programmed {
+export function programmed(pods: Omit<Serving, "words">, since: number | undefined, generation: number): Programmed {
   const { known } = pods;
   const serves = ({ sequence }: Acknowledgement): boolean =>
     since !== undefined && sequence >= since && sequence <= pods.sequence;
@@ -102,7 +115,7 @@ export function programmed(pods: Serving, since: number | undefined, generation:
 }
 
 interface Lateness {
-  readonly pods: Serving;
+  readonly pods: Omit<Serving, "words">;
   readonly late: readonly Acknowledgement[];
   readonly since: number | undefined;
   readonly generation: number;

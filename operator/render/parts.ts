@@ -5,7 +5,7 @@
 import { gzipSync } from "node:zlib";
 import { type PartReference, partHash, SNAPSHOT_OBJECTS } from "../../gateway/snapshot.ts";
 import type { ConfigMap, ObjectMeta } from "../objects.ts";
-import { textOf } from "./text.ts";
+import { sameItems } from "../same-items.ts";
 
 /** Slots to begin with, and the most that two hex digits can name. Both powers of two. */
 const SLOTS = { first: 16, most: 256 } as const;
@@ -39,15 +39,16 @@ export interface PartOwner {
   readonly metadata: Omit<ObjectMeta, "name">;
 }
 
-/** The parts, in the order of their slots; empty slots have none. */
-export function cutIntoParts<T extends object>(cut: Cut<T>): Part[] {
+/** The parts, in the order of their slots; empty slots have none. Those that hold the same items as in `before` are taken over. */
+export function cutIntoParts<T extends object>(cut: Cut<T>, before: PartMemory): Part[] {
+  const name: CutName = { owner: cut.owner, kind: cut.kind };
   let slots: number = SLOTS.first;
   let filled = fill(cut, slots);
-  while (slots < SLOTS.most && filled.some(overflows)) {
+  while (slots < SLOTS.most && filled.some((items, slot) => overflows(items, before.get(memoryKey(name, slot))))) {
     slots *= 2;
     filled = fill(cut, slots);
   }
-  return filled.flatMap((items, slot) => (items.length === 0 ? [] : [partOf(cut, items, slot)]));
+  return filled.flatMap((items, slot) => (items.length === 0 ? [] : [partOf({ cut, items, slot, before })]));
 }
 
 function fill<T extends object>(cut: Cut<T>, slots: number): T[][] {
@@ -56,11 +57,14 @@ function fill<T extends object>(cut: Cut<T>, slots: number): T[][] {
   return filled;
 }
 
-function overflows(items: readonly object[]): boolean {
+function overflows(items: readonly object[], known: Remembered | undefined): boolean {
   if (items.length < 2) return false;
-  let size = 0;
-  for (const item of items) size += textOf(item).length;
-  return size > PART_TEXT_LIMIT;
+  if (known !== undefined && sameItems(known.items, items)) return known.overflows;
+  return textOf(items).length > PART_TEXT_LIMIT;
+}
+
+function textOf(items: readonly object[]): string {
+  return JSON.stringify(items);
 }
 
 /** FNV-1a, 32 bits, folded: stable for ever, since it decides where an item is looked for. */
@@ -71,32 +75,50 @@ function hashOf(name: string): number {
 }
 
 interface Remembered {
-  readonly owner: string;
-  readonly slot: number;
   readonly items: readonly object[];
+  readonly overflows: boolean;
   readonly part: Part;
 }
 
-/** The last part that began with this item, for as long as the item lives. */
-const remembered = new WeakMap<object, Remembered>();
+/** The parts that were rendered last, by gateway, kind and slot. Only time is saved by it. */
+export class PartMemory {
+  readonly #parts = new Map<string, Remembered>();
 
-function partOf<T extends object>(cut: Cut<T>, items: readonly T[], slot: number): Part {
-  const first = items[0] as object;
-  const known = remembered.get(first);
-  if (known?.owner === cut.owner.id && known.slot === slot && sameItems(known.items, items)) return known.part;
-  const part = makePart(cut, items, slot);
-  remembered.set(first, { owner: cut.owner.id, slot, items, part });
+  get(key: string): Remembered | undefined {
+    return this.#parts.get(key);
+  }
+
+  set(key: string, part: Remembered): void {
+    this.#parts.set(key, part);
+  }
+}
+
+type CutName = Pick<Cut<object>, "owner" | "kind">;
+
+function memoryKey({ owner, kind }: CutName, slot: number): string {
+  return `${owner.id} ${kind} ${slot}`;
+}
+
+interface Filled<T extends object> {
+  readonly cut: Cut<T>;
+  readonly items: readonly T[];
+  readonly slot: number;
+  readonly before: PartMemory;
+}
+
+function partOf<T extends object>({ cut, items, slot, before }: Filled<T>): Part {
+  const name: CutName = { owner: cut.owner, kind: cut.kind };
+  const remembered = before.get(memoryKey(name, slot));
+  if (remembered !== undefined && sameItems(remembered.items, items)) return remembered.part;
+  const text = `{${JSON.stringify(cut.field)}:${textOf(items)}}`;
+  const part = makePart(name, text, slot);
+  before.set(memoryKey(name, slot), { items, overflows: text.length > PART_TEXT_LIMIT, part });
   return part;
 }
 
-function sameItems(a: readonly object[], b: readonly object[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index]);
-}
-
-function makePart<T extends object>(cut: Cut<T>, items: readonly T[], slot: number): Part {
-  const text = `{${JSON.stringify(cut.field)}:[${items.map(textOf).join(",")}]}`;
+function makePart({ kind, owner }: CutName, text: string, slot: number): Part {
   const hash = partHash(text);
-  const name = `${cut.owner.prefix}-${cut.kind.charAt(0)}${slot.toString(16).padStart(2, "0")}-${hash.slice(0, 10)}`;
+  const name = `${owner.prefix}-${kind.charAt(0)}${slot.toString(16).padStart(2, "0")}-${hash.slice(0, 10)}`;
   const carried =
     Buffer.byteLength(text) > GZIP_ABOVE
       ? { binaryData: { [SNAPSHOT_OBJECTS.partGzipKey]: gzip(text) } }
@@ -104,7 +126,7 @@ function makePart<T extends object>(cut: Cut<T>, items: readonly T[], slot: numb
   const object: ConfigMap = {
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: { name, ...cut.owner.metadata },
+    metadata: { name, ...owner.metadata },
     ...carried,
     immutable: true,
   };
@@ -112,7 +134,7 @@ function makePart<T extends object>(cut: Cut<T>, items: readonly T[], slot: numb
     (sum, value) => sum + Buffer.byteLength(value),
     0,
   );
-  return { reference: { kind: cut.kind, object: name, hash }, object, size };
+  return { reference: { kind, object: name, hash }, object, size };
 }
 
 /** Base64 of the gzip form. The header's system byte is fixed, so that the same text gives the same bytes everywhere. */

@@ -1,8 +1,10 @@
 /** From a plan to the Kubernetes objects that carry it: immutable parts named by their content, an index, and one Secret. */
 import { createHash } from "node:crypto";
 import {
+  type BackendEndpoints,
   type Endpoint,
   type GatewaySettings,
+  type Route,
   SNAPSHOT_OBJECTS,
   type Snapshot,
   type SnapshotIndex,
@@ -11,7 +13,7 @@ import {
 import type { GatewayEntry } from "../cluster.ts";
 import type { ConfigMap, ObjectMeta, Secret } from "../objects.ts";
 import type { GatewayPlan } from "../translate/plan.ts";
-import { cutIntoParts, OBJECT_DATA_LIMIT, type Part, type PartOwner } from "./parts.ts";
+import { cutIntoParts, OBJECT_DATA_LIMIT, type Part, PartMemory, type PartOwner } from "./parts.ts";
 
 export interface RenderInput {
   readonly plan: GatewayPlan;
@@ -21,6 +23,8 @@ export interface RenderInput {
   readonly secret: Secret | undefined;
   /** Random bytes for the keys of a new Secret. */
   readonly random: (bytes: number) => Buffer;
+  /** Of the rendering before, to save work; it is brought up to date. */
+  readonly memory?: PartMemory;
 }
 
 export interface SnapshotObjects {
@@ -44,25 +48,18 @@ export type RenderedSnapshot =
  * Same input, same bytes; nothing random is asked for while the Secret holds its keys. A plan that cannot fit gives `ok: false`
  * and a message for people; the old snapshot stays then.
  */
-export function renderSnapshot({ plan, previous, secret, random }: RenderInput): RenderedSnapshot {
+export function renderSnapshot({
+  plan,
+  previous,
+  secret,
+  random,
+  memory = new PartMemory(),
+}: RenderInput): RenderedSnapshot {
   const { settings } = plan;
   const owner = partOwner(plan.entry, settings);
-  const parts = [
-    ...cutIntoParts({
-      kind: "endpoints",
-      field: "backends",
-      items: plan.endpoints,
-      nameOf: (backend) => backend.id,
-      owner,
-    }),
-    ...cutIntoParts({
-      kind: "routes",
-      field: "routes",
-      items: plan.routes,
-      nameOf: (route) => `${route.namespace}/${route.name}`,
-      owner,
-    }),
-  ];
+  const backends = { kind: "endpoints", field: "backends", items: plan.endpoints, nameOf: backendName, owner } as const;
+  const routes = { kind: "routes", field: "routes", items: plan.routes, nameOf: routeName, owner } as const;
+  const parts = [...cutIntoParts(backends, memory), ...cutIntoParts(routes, memory)];
   const secretValues = valuesOfSecret(plan, secret, random);
   const index = indexOf({ settings, parts, secretValues, previous });
   const objects = {
@@ -72,6 +69,14 @@ export function renderSnapshot({ plan, previous, secret, random }: RenderInput):
   };
   const message = tooLarge(parts, objects);
   return message === undefined ? { ok: true, index, objects, secretValues } : { ok: false, message };
+}
+
+function backendName(backend: BackendEndpoints): string {
+  return backend.id;
+}
+
+function routeName(route: Route): string {
+  return `${route.namespace}/${route.name}`;
 }
 
 /** Revision and sequence of an index ConfigMap; undefined when it holds none that can be read. */

@@ -4,37 +4,75 @@ import { resolveGateway } from "../../crds/defaults.ts";
 import { DEFAULT_GATEWAY_ANNOTATION } from "../../crds/kinds.ts";
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Listener } from "../../gateway/snapshot.ts";
+import { sameItems } from "../same-items.ts";
 import type { Objection } from "./condition.ts";
-import type { AcceptedGateway, Context, GatewayDraft, ParentDraft, RouteDraft, TargetDraft } from "./draft.ts";
+import type {
+  AcceptedGateway,
+  AttachedTarget,
+  Attachment,
+  Context,
+  GatewayDraft,
+  ParentDraft,
+  RouteDraft,
+  TargetDraft,
+} from "./draft.ts";
 import { intersectHostnames } from "./hostnames.ts";
+import type { RouteMemory } from "./memory.ts";
 import type { ParentReference } from "./plan.ts";
+import { NO_KEYS } from "./resolve.ts";
 import { selectsNamespace } from "./selector.ts";
 
-/** What one parentRef leads to. */
+/** What one parentRef leads to: hostnames by listener. */
 type Attached =
-  | { readonly ok: true; readonly gateway: AcceptedGateway; readonly listeners: ReadonlyMap<string, readonly string[]> }
+  | { readonly ok: true; readonly listeners: ReadonlyMap<string, readonly string[]> }
   | { readonly ok: false; readonly objection: Objection };
 
 export function attach(draft: RouteDraft, context: Context): void {
-  if (draft.spec === undefined) return;
-  const refs = draft.spec.parentRefs ?? defaultParent(context.gateways);
+  const { spec, memory } = draft;
+  if (spec === undefined) return;
+  draft.attachment = memory.attachment.get([context.surroundings], () => attachment(draft, spec, context));
+  draft.rejected = draft.attachment.rejected;
+  draft.targets = draft.attachment.targets.flatMap((attached) => {
+    const gateway = context.gateways.get(attached.gateway);
+    return gateway !== undefined && isAccepted(gateway) ? [newTarget(attached, gateway, memory)] : [];
+  });
+}
+
+/** All that decides where routes are attached; the same array as before while all of it is the same. */
+export function surroundingsOf(
+  { cluster, gateways }: Pick<Context, "cluster" | "gateways">,
+  before: readonly unknown[],
+): readonly unknown[] {
+  const now: unknown[] = [];
+  let selects = false;
+  for (const { entry, accepted } of gateways.values()) {
+    const { metadata, parsed } = entry;
+    now.push(parsed, metadata.annotations?.[DEFAULT_GATEWAY_ANNOTATION], metadata.creationTimestamp);
+    selects ||= accepted?.spec.allowedRoutes?.namespaces?.selector !== undefined;
+  }
+  if (selects) now.push(JSON.stringify([...cluster.namespaces].map(([name, { metadata }]) => [name, metadata.labels])));
+  return sameItems(before, now) ? before : now;
+}
+
+function attachment(draft: RouteDraft, spec: WebSocketRouteSpec, context: Context): Attachment {
+  const refs = spec.parentRefs ?? defaultParent(context.gateways);
   if (refs.length === 0) {
     const message = `spec.parentRefs is not set and no WebSocketGateway has the annotation ${DEFAULT_GATEWAY_ANNOTATION}: "true"`;
-    draft.rejected = { reason: "NoMatchingParent", message };
+    return { rejected: { reason: "NoMatchingParent", message }, parents: [], targets: [] };
   }
   const parents: ParentDraft[] = [];
-  const found = new Map<string, { gateway: AcceptedGateway; listeners: Map<string, readonly string[]> }>();
+  const found = new Map<string, Map<string, readonly string[]>>();
   for (const parentRef of refs) {
     const key = `${parentRef.namespace ?? draft.namespace}/${parentRef.name}`;
-    const attached = attachTo({ draft, spec: draft.spec, parentRef, key }, context);
+    const attached = attachTo({ draft, spec, parentRef, key }, context);
     parents.push({ parentRef, gateway: key, rejected: attached.ok ? undefined : attached.objection });
     if (!attached.ok) continue;
-    const target = found.get(key) ?? { gateway: attached.gateway, listeners: new Map() };
-    for (const [listener, hostnames] of attached.listeners) target.listeners.set(listener, hostnames);
-    found.set(key, target);
+    const listeners = found.get(key) ?? new Map<string, readonly string[]>();
+    for (const [listener, hostnames] of attached.listeners) listeners.set(listener, hostnames);
+    found.set(key, listeners);
   }
-  draft.parents = parents;
-  draft.targets = [...found.values()].map(({ gateway, listeners }) => newTarget(gateway, listeners));
+  const targets = [...found].map(([gateway, listeners]) => mergeListeners(gateway, listeners, context));
+  return { rejected: undefined, parents, targets };
 }
 
 /** Of several annotated gateways the oldest, so that a second one changes nothing. */
@@ -71,7 +109,7 @@ function attachTo({ draft, spec, parentRef, key }: Attaching, context: Context):
     const hostnames = intersectHostnames(listener.hostname, spec.hostnames);
     if (hostnames !== undefined) served.set(listener.name, hostnames);
   }
-  if (served.size > 0) return { ok: true, gateway, listeners: served };
+  if (served.size > 0) return { ok: true, listeners: served };
   const theirs = named.map(({ name, hostname }) => `${name} (${hostname})`).join(", ");
   const message = `none of ${spec.hostnames?.join(", ")} is served by ${theirs} of WebSocketGateway ${key}`;
   return { ok: false, objection: { reason: "NoMatchingListenerHostname", message } };
@@ -105,18 +143,28 @@ function allowsNamespace(gateway: AcceptedGateway, namespace: string, { cluster 
   return selector !== undefined && selectsNamespace(selector, namespace, cluster.namespaces.get(namespace));
 }
 
-function newTarget(gateway: AcceptedGateway, found: ReadonlyMap<string, readonly string[]>): TargetDraft {
-  const listeners = gateway.accepted.settings.listeners.map(({ name }) => name).filter((name) => found.has(name));
+function mergeListeners(
+  key: string,
+  found: ReadonlyMap<string, readonly string[]>,
+  { gateways }: Context,
+): AttachedTarget {
+  const all = gateways.get(key)?.accepted?.settings.listeners ?? [];
   const lists = [...found.values()];
   const any = lists.some((hostnames) => hostnames.length === 0);
   return {
-    gateway,
-    listeners,
+    gateway: key,
+    listeners: all.map(({ name }) => name).filter((name) => found.has(name)),
     hostnames: any ? [] : [...new Set(lists.flat())],
+  };
+}
+
+function newTarget(attached: AttachedTarget, gateway: AcceptedGateway, memory: RouteMemory): TargetDraft {
+  return {
+    attached,
+    gateway,
+    memory: memory.at(attached.gateway),
     rejected: undefined,
-    unresolved: [],
-    backends: [],
-    secretValues: new Map(),
+    keys: NO_KEYS,
     route: undefined,
     withheld: undefined,
   };

@@ -2,8 +2,10 @@
 import type { BackendEndpoints, Endpoint } from "../../gateway/snapshot.ts";
 import type { Cluster } from "../cluster.ts";
 import type { EndpointSlice, Service, ServicePort } from "../objects.ts";
+import { sameItems } from "../same-items.ts";
 import type { Objection } from "./condition.ts";
 import { notPermitted } from "./grants.ts";
+import type { KnownBackend } from "./memory.ts";
 import type { TranslateOptions } from "./plan.ts";
 
 const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
@@ -18,53 +20,81 @@ export type Resolved =
   | { readonly ok: true; readonly backend: BackendEndpoints }
   | { readonly ok: false; readonly objection: Objection };
 
+interface ResolverInput {
+  readonly cluster: Cluster;
+  readonly options: TranslateOptions;
+  /** `known` of the last translation. */
+  readonly before: ReadonlyMap<string, KnownBackend>;
+}
+
 /** Resolves the backends of one translation; each Service port is looked at once. */
 export class BackendResolver {
-  readonly #cluster: Cluster;
-  readonly #options: TranslateOptions;
+  /** Backends that exist, by id: for the next translation, so that unchanged ones keep their identity. */
+  readonly known = new Map<string, KnownBackend>();
+  readonly #input: ResolverInput;
   readonly #slices: ReadonlyMap<string, readonly EndpointSlice[]>;
-  readonly #known = new Map<string, Resolved>();
+  readonly #resolved = new Map<string, Resolved>();
 
-  constructor(cluster: Cluster, options: TranslateOptions) {
-    this.#cluster = cluster;
-    this.#options = options;
-    this.#slices = slicesByService(cluster);
+  constructor(input: ResolverInput) {
+    this.#input = input;
+    this.#slices = slicesByService(input.cluster);
   }
 
   /** @param routeNamespace - where the route stands, for the namespace that is not written and for the grant */
   resolve(ref: BackendReference, routeNamespace: string): Resolved {
     const namespace = ref.namespace ?? routeNamespace;
-    const from = { kind: "WebSocketRoute", namespace: routeNamespace } as const;
-    const objection = notPermitted(this.#cluster.referenceGrants, from, { kind: "Service", namespace, name: ref.name });
-    if (objection !== undefined) return { ok: false, objection };
     const id = `${namespace}/${ref.name}:${ref.port}`;
-    let resolved = this.#known.get(id);
+    if (namespace !== routeNamespace) {
+      const from = { kind: "WebSocketRoute", namespace: routeNamespace } as const;
+      const to = { kind: "Service", namespace, name: ref.name } as const;
+      const objection = notPermitted(this.#input.cluster.referenceGrants, from, to);
+      if (objection !== undefined) return { ok: false, objection };
+    }
+    let resolved = this.#resolved.get(id);
     if (resolved === undefined) {
       resolved = this.#look(id, `${namespace}/${ref.name}`, ref.port);
-      this.#known.set(id, resolved);
+      this.#resolved.set(id, resolved);
     }
     return resolved;
   }
 
   #look(id: string, key: string, port: number): Resolved {
-    const service = this.#cluster.services.get(key);
+    const service = this.#input.cluster.services.get(key);
     if (service === undefined) return notFound(`Service ${key} does not exist`);
     if (service.spec?.type === "ExternalName") return this.#external(id, service, port);
     const servicePort = service.spec?.ports?.find((candidate) => candidate.port === port && isTcp(candidate.protocol));
     if (servicePort === undefined)
       return notFound(`Service ${key} has no TCP port ${port}; it has ${portsOf(service)}`);
-    return { ok: true, backend: endpointsOf({ id, service, servicePort, slices: this.#slices.get(key) ?? [] }) };
+    const slices = this.#slices.get(key) ?? [];
+    return this.#keep({ id, service, slices }, () => endpointsOf(service, servicePort, slices));
   }
 
   #external(id: string, service: Service, port: number): Resolved {
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
     const address = service.spec?.externalName;
-    if (this.#options.externalNames === "Refuse") {
+    if (this.#input.options.externalNames === "Refuse") {
       const message = `Service ${key} is of type ExternalName, which can point anywhere: give it endpoints, or run the operator with --allow-external-name`;
       return { ok: false, objection: { reason: "ExternalNameNotPermitted", message } };
     }
     if (!address) return notFound(`Service ${key} is of type ExternalName and has no spec.externalName`);
-    return { ok: true, backend: remember(service, port, [], () => ({ id, endpoints: [{ address, port }] })) };
+    return this.#keep({ id, service, slices: [] }, () => [{ address, port }]);
+  }
+
+  /** The same backend as before while its endpoints are the same; they are looked at only when an object has changed. */
+  #keep(
+    { id, service, slices }: Omit<KnownBackend, "backend"> & { readonly id: string },
+    find: () => Endpoint[],
+  ): Resolved {
+    const before = this.#input.before.get(id);
+    if (before !== undefined && before.service === service && sameItems(before.slices, slices)) {
+      this.known.set(id, before);
+      return { ok: true, backend: before.backend };
+    }
+    const endpoints = find();
+    const unchanged = before !== undefined && JSON.stringify(before.backend.endpoints) === JSON.stringify(endpoints);
+    const backend = unchanged ? before.backend : { id, endpoints };
+    this.known.set(id, { service, slices, backend });
+    return { ok: true, backend };
   }
 }
 
@@ -93,22 +123,11 @@ function slicesByService(cluster: Cluster): ReadonlyMap<string, readonly Endpoin
   return byService;
 }
 
-interface Sources {
-  readonly id: string;
-  readonly service: Service;
-  readonly servicePort: ServicePort;
-  readonly slices: readonly EndpointSlice[];
-}
-
-function endpointsOf({ id, service, servicePort, slices }: Sources): BackendEndpoints {
-  return remember(service, servicePort.port, slices, () => {
-    const families = (["IPv4", "IPv6"] as const).map((family) =>
-      readyEndpoints(slices, family, servicePort.name ?? ""),
-    );
-    const preferred = service.spec?.ipFamilies?.[0] === "IPv6" ? families.toReversed() : families;
-    // A dual-stack pod stands in the slices of both families and is one endpoint.
-    return { id, endpoints: preferred.find((endpoints) => endpoints.length > 0) ?? [] };
-  });
+function endpointsOf(service: Service, { name = "" }: ServicePort, slices: readonly EndpointSlice[]): Endpoint[] {
+  const families = (["IPv4", "IPv6"] as const).map((family) => readyEndpoints(slices, family, name));
+  const preferred = service.spec?.ipFamilies?.[0] === "IPv6" ? families.toReversed() : families;
+  // A dual-stack pod stands in the slices of both families and is one endpoint.
+  return preferred.find((endpoints) => endpoints.length > 0) ?? [];
 }
 
 function readyEndpoints(slices: readonly EndpointSlice[], family: string, portName: string): Endpoint[] {
@@ -131,34 +150,4 @@ function readyEndpoints(slices: readonly EndpointSlice[], family: string, portNa
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-interface Remembered {
-  readonly slices: readonly EndpointSlice[];
-  readonly backend: BackendEndpoints;
-}
-
-/** Results by Service object and port, for as long as the slices are the same objects: unchanged backends keep their identity. */
-const remembered = new WeakMap<Service, Map<number, Remembered>>();
-
-function remember(
-  service: Service,
-  port: number,
-  slices: readonly EndpointSlice[],
-  make: () => BackendEndpoints,
-): BackendEndpoints {
-  const byPort = remembered.get(service) ?? new Map<number, Remembered>();
-  remembered.set(service, byPort);
-  const known = byPort.get(port);
-  if (
-    known !== undefined &&
-    known.slices.length === slices.length &&
-    known.slices.every((slice, i) => slice === slices[i])
-  )
-    return known.backend;
-  const made = make();
-  const unchanged = known !== undefined && JSON.stringify(known.backend) === JSON.stringify(made);
-  const backend = unchanged ? known.backend : made;
-  byPort.set(port, { slices, backend });
-  return backend;
 }

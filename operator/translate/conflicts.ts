@@ -1,8 +1,7 @@
 /** Step: two routes with the same host and the same match at one listener. The older one serves; the newer one is told of it. */
 import type { RouteMatch } from "../../gateway/snapshot.ts";
-import type { Context, RouteDraft, TargetDraft } from "./draft.ts";
-import { type CompiledMatches, compileMatches, describeMatch } from "./matches.ts";
-import { createdAt } from "./served-route.ts";
+import type { AttachedTarget, Context, RouteDraft, TargetDraft } from "./draft.ts";
+import { type CompiledMatches, describeMatch, matchesOf } from "./matches.ts";
 
 /** Who serves what so far, for each gateway. */
 type Claims = Map<string, Map<string, RouteDraft>>;
@@ -12,7 +11,7 @@ export function conflictStep(): (draft: RouteDraft, context: Context) => void {
   const claims: Claims = new Map();
   return (draft) => {
     if (draft.spec === undefined || draft.rejected !== undefined) return;
-    const matches = compileMatches(draft.spec);
+    const matches = matchesOf(draft, draft.spec);
     for (const target of draft.targets) claim({ draft, target, matches, claims });
   };
 }
@@ -26,39 +25,47 @@ interface Claiming {
 
 /** All or nothing: a route that is refused at one place keeps nobody else away from the others. */
 function claim({ draft, target, matches, claims }: Claiming): void {
-  const claimed = claims.get(target.gateway.key) ?? new Map<string, RouteDraft>();
-  claims.set(target.gateway.key, claimed);
-  const places = placesOf(target, matches);
-  for (const place of places) {
-    const first = claimed.get(place.key);
+  const { attached, memory } = target;
+  let claimed = claims.get(attached.gateway);
+  if (claimed === undefined) {
+    claimed = new Map();
+    claims.set(attached.gateway, claimed);
+  }
+  const places = memory.places.get([attached], () => placesOf(attached, matches).map(keyOf));
+  for (const [index, place] of places.entries()) {
+    const first = claimed.get(place);
     if (first === undefined || first === draft) continue;
-    target.rejected = { reason: "Conflicted", message: words(draft, first, place) };
+    const where = placesOf(attached, matches)[index] as Place;
+    target.rejected = { reason: "Conflicted", message: words(draft, first, where) };
     return;
   }
-  for (const place of places) claimed.set(place.key, draft);
+  for (const place of places) claimed.set(place, draft);
 }
 
 interface Place {
-  readonly key: string;
   readonly listener: string;
   readonly hostname: string;
   readonly match: RouteMatch;
+  readonly matchKey: string;
 }
 
-function placesOf({ listeners, hostnames }: TargetDraft, { matches, keys }: CompiledMatches): Place[] {
+function placesOf({ listeners, hostnames }: AttachedTarget, { matches, keys }: CompiledMatches): Place[] {
   const places: Place[] = [];
   for (const listener of listeners) {
     for (const hostname of hostnames.length === 0 ? [""] : hostnames) {
       for (const [index, match] of matches.entries()) {
-        const place = { listener, hostname, match };
-        places.push({ ...place, key: `${listener} ${hostname} ${keys[index]}` });
+        places.push({ listener, hostname, match, matchKey: keys[index] ?? "" });
       }
     }
   }
   return places;
 }
 
+function keyOf({ listener, hostname, matchKey }: Place): string {
+  return `${listener} ${hostname} ${matchKey}`;
+}
+
 function words(draft: RouteDraft, first: RouteDraft, { hostname, match, listener }: Place): string {
-  const why = createdAt(first) < createdAt(draft) ? "is older" : "is as old and comes first by name";
+  const why = first.created < draft.created ? "is older" : "is as old and comes first by name";
   return `${first.key} ${why}, and serves ${describeMatch(match)} on ${hostname || "any host"} at listener ${listener}`;
 }

@@ -5,7 +5,9 @@ import type { BackendEndpoints, GatewaySettings, Listener, Route } from "../../g
 import type { Cluster, GatewayEntry, RouteEntry } from "../cluster.ts";
 import type { BackendResolver } from "./backends.ts";
 import type { ConditionValue, Objection } from "./condition.ts";
+import type { RouteMemory, TargetMemory } from "./memory.ts";
 import type { ParentReference } from "./plan.ts";
+import type { ResolvedKeys } from "./resolve.ts";
 import type { SecretValues } from "./secrets.ts";
 
 export interface ListenerDraft {
@@ -42,17 +44,34 @@ export interface ParentDraft {
   readonly rejected: Objection | undefined;
 }
 
+/** Where a route is attached: depends on the route, the gateways' specs and the namespaces' labels, and on nothing else. */
+export interface Attachment {
+  /** Nothing takes the route. */
+  readonly rejected: Objection | undefined;
+  readonly parents: readonly ParentDraft[];
+  readonly targets: readonly AttachedTarget[];
+}
+
 /** A route at one gateway, whichever of its parentRefs led there. */
-export interface TargetDraft {
-  readonly gateway: AcceptedGateway;
+export interface AttachedTarget {
+  readonly gateway: string;
   /** Names of the listeners, in the gateway's order. */
   readonly listeners: readonly string[];
   /** Empty for any. */
   readonly hostnames: readonly string[];
+}
+
+export interface ResolvedBackends {
+  readonly backends: readonly { readonly backend: BackendEndpoints; readonly weight: number }[];
+  readonly objections: readonly Objection[];
+}
+
+export interface TargetDraft {
+  readonly attached: AttachedTarget;
+  readonly gateway: AcceptedGateway;
+  readonly memory: TargetMemory;
   rejected: Objection | undefined;
-  unresolved: readonly Objection[];
-  backends: readonly { readonly backend: BackendEndpoints; readonly weight: number }[];
-  secretValues: SecretValues;
+  keys: ResolvedKeys;
   route: Route | undefined;
   withheld: ConditionValue | undefined;
 }
@@ -61,13 +80,15 @@ export interface RouteDraft {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  /** Seconds since the epoch; 0 where it is not known. */
+  readonly created: number;
   readonly entry: RouteEntry;
   /** Undefined when the object is broken. */
   readonly spec: WebSocketRouteSpec | undefined;
+  readonly memory: RouteMemory;
   rejected: Objection | undefined;
-  /** Backends that cannot be resolved, whichever the gateway. */
-  unresolved: readonly Objection[];
-  parents: readonly ParentDraft[];
+  attachment: Attachment;
+  backends: ResolvedBackends;
   targets: readonly TargetDraft[];
 }
 
@@ -76,4 +97,6 @@ export interface Context {
   readonly cluster: Cluster;
   readonly gateways: ReadonlyMap<string, GatewayDraft>;
   readonly backends: BackendResolver;
+  /** Another array whenever a route may be attached otherwise than before. */
+  readonly surroundings: readonly unknown[];
 }

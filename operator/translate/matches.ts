@@ -16,22 +16,19 @@ export interface CompiledMatches {
 
 /** Each pattern must be RE2, which cannot run for ever. */
 export function checkMatches(draft: RouteDraft): void {
-  if (draft.spec !== undefined) draft.rejected ??= compileMatches(draft.spec).objection;
+  if (draft.spec !== undefined) draft.rejected ??= matchesOf(draft, draft.spec).objection;
 }
 
-const compiled = new WeakMap<WebSocketRouteSpec, CompiledMatches>();
+export function matchesOf({ memory }: Pick<RouteDraft, "memory">, spec: WebSocketRouteSpec): CompiledMatches {
+  return memory.matches.get([], () => compileMatches(spec));
+}
 
-export function compileMatches(spec: WebSocketRouteSpec): CompiledMatches {
-  let result = compiled.get(spec);
-  if (result === undefined) {
-    const matches = spec.matches.map(normalForm);
-    const problems = spec.matches.flatMap((match, index) => badPatterns(match, `spec.matches[${index}]`));
-    const objection: Objection | undefined =
-      problems.length === 0 ? undefined : { reason: "Invalid", message: problems.join("; ") };
-    result = { matches, keys: matches.map((match) => JSON.stringify(match)), objection };
-    compiled.set(spec, result);
-  }
-  return result;
+function compileMatches(spec: WebSocketRouteSpec): CompiledMatches {
+  const matches = spec.matches.map(normalForm);
+  const problems = spec.matches.flatMap((match, index) => badPatterns(match, `spec.matches[${index}]`));
+  const objection: Objection | undefined =
+    problems.length === 0 ? undefined : { reason: "Invalid", message: problems.join("; ") };
+  return { matches, keys: matches.map((match) => JSON.stringify(match)), objection };
 }
 
 /** A match for people: `PathPrefix /ws with header x-tenant: acme`. */

@@ -14,18 +14,8 @@ export interface CompiledPolicies {
   readonly apiKeySources: CredentialSource[] | undefined;
 }
 
-const NO_DEFAULTS: GatewayDefaults = {};
-const compiled = new WeakMap<WebSocketRouteSpec, WeakMap<GatewayDefaults, CompiledPolicies>>();
-
-export function compilePolicies(spec: WebSocketRouteSpec, defaults: GatewayDefaults = NO_DEFAULTS): CompiledPolicies {
-  const known = compiled.get(spec) ?? new WeakMap<GatewayDefaults, CompiledPolicies>();
-  compiled.set(spec, known);
-  let policies = known.get(defaults);
-  if (policies === undefined) {
-    policies = compile(resolvePolicies(spec, defaults));
-    known.set(defaults, policies);
-  }
-  return policies;
+export function compilePolicies(spec: WebSocketRouteSpec, defaults: GatewayDefaults | undefined): CompiledPolicies {
+  return compile(resolvePolicies(spec, defaults));
 }
 
 function compile(policies: Policies): CompiledPolicies {

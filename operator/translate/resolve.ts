@@ -1,38 +1,51 @@
 /** Step: what a route refers to, at each of its gateways: Services with their endpoints, Secrets with their values. */
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Cluster } from "../cluster.ts";
+import type { Secret } from "../objects.ts";
+import type { Resolved } from "./backends.ts";
 import type { Objection } from "./condition.ts";
-import type { Context, RouteDraft, TargetDraft } from "./draft.ts";
+import type { Context, ResolvedBackends, RouteDraft, TargetDraft } from "./draft.ts";
 import { notPermitted, type Referrer } from "./grants.ts";
-import { NO_SECRETS, oneLine, SECRET_KEYS, type SecretValues, valuesOf } from "./secrets.ts";
+import { oneLine, SECRET_KEYS, type SecretValues, valuesOf } from "./secrets.ts";
 
-export function resolveReferences(draft: RouteDraft, context: Context): void {
-  const { spec, namespace } = draft;
-  if (spec === undefined) return;
-  const { backends, objections } = resolveBackends(spec, namespace, context);
-  draft.unresolved = objections;
-  for (const target of draft.targets) {
-    const keys = resolveApiKeys(apiKeySecret({ draft, spec, target }), context.cluster);
-    target.backends = backends;
-    target.secretValues = keys.secretValues;
-    target.unresolved = [...objections, ...keys.objections];
-  }
-}
-
-interface ResolvedBackends {
-  readonly backends: TargetDraft["backends"];
+export interface ResolvedKeys {
+  readonly secretValues: SecretValues;
   readonly objections: readonly Objection[];
 }
 
-function resolveBackends(spec: WebSocketRouteSpec, namespace: string, context: Context): ResolvedBackends {
-  const backends: { backend: TargetDraft["backends"][number]["backend"]; weight: number }[] = [];
-  const objections: Objection[] = [];
-  for (const ref of spec.backendRefs ?? []) {
-    const resolved = context.backends.resolve(ref, namespace);
-    if (resolved.ok) backends.push({ backend: resolved.backend, weight: ref.weight });
-    else objections.push(resolved.objection);
+/** Of a route that asks for no key. */
+export const NO_KEYS: ResolvedKeys = { secretValues: new Map(), objections: [] };
+
+export function resolveReferences(draft: RouteDraft, context: Context): void {
+  const { spec } = draft;
+  if (spec === undefined) return;
+  draft.backends = resolveBackends(draft, spec, context);
+  for (const target of draft.targets) {
+    const ref = apiKeySecret({ draft, spec, target });
+    if (ref !== undefined) target.keys = resolveApiKeys(ref, target, context.cluster);
   }
-  return { backends, objections };
+}
+
+function resolveBackends(
+  { namespace, memory }: RouteDraft,
+  spec: WebSocketRouteSpec,
+  context: Context,
+): ResolvedBackends {
+  const resolved = (spec.backendRefs ?? []).map((ref) => context.backends.resolve(ref, namespace));
+  return memory.backends.get(resolved.map(identityOf), () => {
+    const backends: ResolvedBackends["backends"][number][] = [];
+    const objections: Objection[] = [];
+    for (const [index, found] of resolved.entries()) {
+      if (found.ok) backends.push({ backend: found.backend, weight: spec.backendRefs?.[index]?.weight ?? 1 });
+      else objections.push(found.objection);
+    }
+    return { backends, objections };
+  });
+}
+
+/** What tells two answers apart. */
+function identityOf(resolved: Resolved): unknown {
+  return resolved.ok ? resolved.backend : resolved.objection.message;
 }
 
 interface SecretReference {
@@ -48,37 +61,36 @@ interface ApiKeyPlace {
 }
 
 /** In a gateway's defaults the reference is the gateway's own, and so is the namespace that is not written. */
-function apiKeySecret({ draft, spec, target }: ApiKeyPlace): SecretReference | undefined {
-  const { gateway } = target;
+function apiKeySecret({ draft, spec, target: { gateway } }: ApiKeyPlace): SecretReference | undefined {
+  const authentication = spec.authentication ?? gateway.accepted.spec.defaults?.authentication;
+  const secretRef = authentication?.apiKeys?.secretRef;
+  if (secretRef === undefined) return undefined;
   const from: Referrer =
     spec.authentication === undefined
       ? { kind: "WebSocketGateway", namespace: gateway.namespace }
       : { kind: "WebSocketRoute", namespace: draft.namespace };
-  const authentication = spec.authentication ?? gateway.accepted.spec.defaults?.authentication;
-  const secretRef = authentication?.apiKeys?.secretRef;
-  return secretRef && { from, namespace: secretRef.namespace ?? from.namespace, name: secretRef.name };
+  return { from, namespace: secretRef.namespace ?? from.namespace, name: secretRef.name };
 }
 
-interface ResolvedKeys {
-  readonly secretValues: SecretValues;
-  readonly objections: readonly Objection[];
-}
-
-function resolveApiKeys(ref: SecretReference | undefined, cluster: Cluster): ResolvedKeys {
-  if (ref === undefined) return { secretValues: NO_SECRETS, objections: [] };
-  const { from, namespace, name } = ref;
+function resolveApiKeys(
+  { from, namespace, name }: SecretReference,
+  target: TargetDraft,
+  cluster: Cluster,
+): ResolvedKeys {
   const objection = notPermitted(cluster.referenceGrants, from, { kind: "Secret", namespace, name });
-  if (objection !== undefined) return { secretValues: NO_SECRETS, objections: [objection] };
-  const secret = cluster.secrets.get(`${namespace}/${name}`);
-  const values = [...(secret === undefined ? NO_SECRETS : valuesOf(secret))].filter(
-    ([, value]) => oneLine(value) !== "",
-  );
+  const secret = objection === undefined ? cluster.secrets.get(`${namespace}/${name}`) : undefined;
+  return target.memory.keys.get([secret, objection?.message, from.kind], () => {
+    if (objection !== undefined) return { ...NO_KEYS, objections: [objection] };
+    return copyKeys(secret, namespace, name);
+  });
+}
+
+function copyKeys(secret: Secret | undefined, namespace: string, name: string): ResolvedKeys {
+  const values = secret === undefined ? [] : [...valuesOf(secret)].filter(([, value]) => oneLine(value) !== "");
   if (values.length === 0) {
     const what = secret === undefined ? "does not exist" : "holds no key";
-    return {
-      secretValues: NO_SECRETS,
-      objections: [{ reason: "SecretNotFound", message: `Secret ${namespace}/${name} ${what}` }],
-    };
+    const objection: Objection = { reason: "SecretNotFound", message: `Secret ${namespace}/${name} ${what}` };
+    return { ...NO_KEYS, objections: [objection] };
   }
   const copies = values.map(([key, value]) => [SECRET_KEYS.apiKey(namespace, name, key), oneLine(value)] as const);
   return { secretValues: new Map(copies), objections: [] };

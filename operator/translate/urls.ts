@@ -1,15 +1,16 @@
 /** Addresses for people: where clients connect. */
 import type { RouteDraft, TargetDraft } from "./draft.ts";
-import { compileMatches } from "./matches.ts";
+import { matchesOf } from "./matches.ts";
 
 /** As many as a status shows; the rest can be told from the route. */
 const MOST_URLS = 16;
 const SCHEMES = { WS: { scheme: "ws", port: 80 }, WSS: { scheme: "wss", port: 443 } } as const;
 
 /** Of the hosts that the route names: one that serves any host has no address of its own, nor has a pattern. */
-export function urlsOf({ spec, targets }: RouteDraft): string[] {
+export function urlsOf(draft: RouteDraft): string[] {
+  const { spec, targets } = draft;
   if (spec === undefined) return [];
-  const { matches } = compileMatches(spec);
+  const { matches } = matchesOf(draft, spec);
   const paths = matches.filter(({ path }) => path.type !== "RegularExpression").map(({ path }) => path.value);
   const urls = new Set<string>();
   for (const target of targets) {
@@ -19,7 +20,7 @@ export function urlsOf({ spec, targets }: RouteDraft): string[] {
   return [...urls];
 }
 
-function basesOf({ gateway, listeners, hostnames }: TargetDraft): string[] {
+function basesOf({ gateway, attached: { listeners, hostnames } }: TargetDraft): string[] {
   const { settings } = gateway.accepted;
   return settings.listeners
     .filter(({ name }) => listeners.includes(name))

@@ -5,7 +5,7 @@ import { REASONS } from "../../crds/conditions.ts";
 import { expectedOutput, goldenNames, goldenOutput, outputFile } from "./run.ts";
 
 /** Reasons that a pass cannot give by itself: they need an older snapshot, another owner, or a size that is no example. */
-const TESTED_ELSEWHERE = ["ConfigMapNotFound", "ConfigTooLarge", "ObjectNotOwned"];
+const TESTED_ELSEWHERE = ["ConfigMapNotFound", "ConfigTooLarge", "ObjectNotOwned", "FleetRefused"];
 
 describe("golden pairs (node test/golden/update.ts writes the outputs anew)", () => {
   it.each(goldenNames())("%s", async (name) => {

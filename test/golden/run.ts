@@ -12,7 +12,7 @@ import type { Route } from "../../gateway/snapshot.ts";
 import { type ClusterStore, observeLease } from "../../operator/cluster.ts";
 import { loadFiles } from "../../operator/files.ts";
 import { type Lease, namespacedName } from "../../operator/objects.ts";
-import { EMPTY_MEMORY, pass } from "../../operator/pass.ts";
+import { emptyMemory, pass } from "../../operator/pass.ts";
 import type { RenderedSnapshot } from "../../operator/render/snapshot-objects.ts";
 import type { GatewayPlan } from "../../operator/translate/plan.ts";
 import { compilePolicies } from "../../operator/translate/policies.ts";
@@ -55,7 +55,7 @@ export async function goldenOutput(name: string): Promise<string> {
   for (const extra of extras) if (extra?.kind === "Lease") addLease(cluster, extra as unknown as Lease);
   const result = pass({
     cluster,
-    memory: EMPTY_MEMORY,
+    memory: emptyMemory(),
     options: { externalNames: surroundings?.externalNames ?? "Refuse" },
     now: NOW,
     random: (bytes) => Buffer.alloc(bytes, 7),
@@ -89,7 +89,10 @@ function snapshotOutput(plan: GatewayPlan, rendered: RenderedSnapshot): object {
 }
 
 /** What a route has that says nothing of its policies: then they are left out here, and `all-policies` shows them. */
-const { fields: DEFAULT_POLICIES } = compilePolicies(WebSocketRouteSpec.parse({ backendRefs: [{ name: "a", port: 1 }] }));
+const { fields: DEFAULT_POLICIES } = compilePolicies(
+  WebSocketRouteSpec.parse({ backendRefs: [{ name: "a", port: 1 }] }),
+  undefined,
+);
 
 function withoutDefaults(route: Route): object {
   const isDefault = (key: string, value: unknown): boolean =>
