@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "@jest/globals";
 import { loadFiles } from "../operator/files.ts";
-import { EMPTY_MEMORY, pass } from "../operator/pass.ts";
+import { emptyMemory, pass } from "../operator/pass.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const fileNames = (folder: string): string[] =>
@@ -14,7 +14,7 @@ const fileNames = (folder: string): string[] =>
 async function statusesOf(...paths: string[]) {
   const { cluster, problems } = await loadFiles(paths.map((path) => join(FOLDER, path)));
   const options = { externalNames: "Allow" as const };
-  const result = pass({ cluster, memory: EMPTY_MEMORY, options, now: Date.now(), random: randomBytes });
+  const result = pass({ cluster, memory: emptyMemory(), options, now: Date.now(), random: randomBytes });
   const conditions = [...result.routeStatuses, ...result.gatewayStatuses].flatMap(({ key, status }) =>
     (status.conditions ?? [])
       .filter(({ type }) => type === "Accepted" || type === "ResolvedRefs")

@@ -6,7 +6,6 @@
  * what is far away. Compression is off: a frame is encoded once and the same bytes go to every member.
  */
 import type { Socket } from "node:net";
-import { type WebSocket, WebSocketServer } from "ws";
 import { type Bus, BusUnavailable } from "../bus.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { binaryFrame, textFrame } from "../frames.ts";
@@ -24,11 +23,7 @@ import {
 import { Fanout } from "./fanout.ts";
 import { Groups } from "./groups.ts";
 import { Member } from "./member.ts";
-
-/** Fragments that one message of a client may have; browsers send one. */
-const MAX_FRAGMENTS = 1_024;
-/** Milliseconds for the closing handshake, after which the socket is destroyed (C4). */
-const CLOSE_WITHIN = 4_500;
+import { Switch } from "./switch.ts";
 
 /** What a hub tells the metrics. */
 export interface HubMetrics {
@@ -72,6 +67,7 @@ class PlainHub implements Hub {
   readonly #metrics: HubMetrics;
   /** Marks what this process has sent, since Redis sends it back. */
   readonly #origin: Buffer;
+  readonly #switch = new Switch();
   readonly #fanout = new Fanout();
   readonly #groups: Groups<Member>;
 
@@ -92,7 +88,7 @@ class PlainHub implements Hub {
     const { name = "", groups = [] } = route.hub ?? {};
     const channels = new Set([everyoneChannel(name), ...groups.map((group) => groupChannel(name, group))]);
     const member = new Member({
-      socket: switchProtocols(acceptance),
+      socket: this.#switch.accept(acceptance),
       connection: socket as Socket,
       limits: route.limits,
       clock: this.#clock,
@@ -137,31 +133,6 @@ class PlainHub implements Hub {
     this.#fanout.send(members, type === "binary" ? binaryFrame(data) : textFrame(data));
     return true;
   }
-}
-
-/** Writes the 101 and returns the open WebSocket, which has had an error listener from its first moment. */
-function switchProtocols({ request, socket, head, route, protocol, responseHeaders }: HubAcceptance): WebSocket {
-  const options = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: Math.max(1, route.limits.maxMessageSize), // 0 would mean "no limit"
-    maxFragments: MAX_FRAGMENTS,
-    closeTimeout: CLOSE_WITHIN,
-  };
-  const server = new WebSocketServer(options);
-  server.on("headers", (lines) => {
-    for (const [name, value] of responseHeaders) lines.push(`${name}: ${value}`);
-  });
-  // The pipeline has chosen the protocol; left to itself, `ws` would take the client's first.
-  const { "sec-websocket-protocol": _offered, ...headers } = request.headers;
-  const decided = protocol === undefined ? headers : { ...headers, "sec-websocket-protocol": protocol };
-  let opened = undefined as WebSocket | undefined; // set before `handleUpgrade` returns
-  server.handleUpgrade(Object.create(request, { headers: { value: decided } }), socket, head, (webSocket) => {
-    opened = webSocket;
-  });
-  if (opened === undefined) throw new Error("ws refused a handshake that had been found valid");
-  return opened;
 }
 
 /** A hub on a bus; it ends with its connections and holds nothing else. */
