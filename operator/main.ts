@@ -9,10 +9,12 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { isNotFound } from "../kube/error.ts";
 import type { ListWatchState } from "../kube/listwatch.ts";
 import { EventRecorder } from "./events.ts";
+import { Fleet } from "./fleet/fleet.ts";
 import { startHealthServer } from "./health.ts";
 import { Loop } from "./loop.ts";
 import { createMetrics, type OperatorMetrics } from "./metrics.ts";
 import { Reconciler } from "./reconcile.ts";
+import type { PodImage } from "./render/fleet/pod.ts";
 import { type StatusWrite, StatusWriter } from "./status-writer.ts";
 import type { TranslateOptions } from "./translate/plan.ts";
 import { type ClusterWatch, watchCluster } from "./watch.ts";
@@ -20,6 +22,8 @@ import { type ClusterWatch, watchCluster } from "./watch.ts";
 export interface OperatorOptions {
   /** Whether Services of type ExternalName may be backends. */
   readonly externalNames: TranslateOptions["externalNames"];
+  /** What gateway pods run. Without it the operator runs no pods and only writes what gateway processes serve. */
+  readonly gatewayImage?: PodImage | undefined;
   /** Where probes and figures are served. */
   readonly adminHost: string;
   /** 0 for any free port. */
@@ -60,13 +64,13 @@ export async function startOperator(setting: OperatorSetting): Promise<Operator>
     host: options.adminHost,
     port: options.adminPort,
     registry: parts.metrics.registry,
-    missing: () => parts.watch.unsynced(),
+    missing: () => [...parts.watch.unsynced(), ...(parts.fleet?.watch.unsynced() ?? [])],
   });
   log.info({ adminPort: health.port }, "operator started");
   const stopped = aborted(signal).then(async () => {
     await parts.loop.stop();
     await parts.statuses.stop();
-    await parts.watch.ended;
+    await Promise.all([parts.watch.ended, parts.fleet?.watch.ended]);
     await health.close();
     log.info("operator stopped");
   });
@@ -75,6 +79,7 @@ export async function startOperator(setting: OperatorSetting): Promise<Operator>
 
 interface Parts {
   readonly watch: ClusterWatch;
+  readonly fleet: Fleet | undefined;
   readonly loop: Loop;
   readonly statuses: StatusWriter;
   readonly metrics: OperatorMetrics;
@@ -83,13 +88,15 @@ interface Parts {
 function compose(setting: OperatorSetting): Parts {
   const { client, options, log, signal, clock = systemClock, random = Math.random } = setting;
   const common = { client, clock, random, signal };
-  const wakeBy = (time: number) => loop.wakeBy(time);
+  const decideBy = (time: number) => reconciler.decideBy(time);
   const countWrite = (kind: string) => metrics.writes.inc({ kind });
-  const watch = watchCluster({
-    ...common,
-    onChange: (wake) => (wake === "now" ? loop.changed() : loop.wakeBy(clock.now() + REFRESH_MS)),
-    onState: (what, state) => noteWatch(what, state, { log, metrics }),
-  });
+  const onState = (what: string, state: ListWatchState) => noteWatch(what, state, { log, metrics });
+  const changed = (wake: "now" | "later") => {
+    if (wake === "later") return decideBy(clock.now() + REFRESH_MS);
+    reconciler.changed();
+    loop.changed();
+  };
+  const watch = watchCluster({ ...common, onChange: changed, onState });
   const metrics = createMetrics({
     cluster: watch.cluster,
     unsynced: () => watch.unsynced(),
@@ -111,33 +118,38 @@ function compose(setting: OperatorSetting): Parts {
       metrics.writeErrors.inc({ kind: "status" });
       log.warn({ err: error, retryInMs }, `the status of ${nameOf(write)} could not be written`);
     },
-    wakeBy,
+    decideBy,
   });
-  const reconciler = new Reconciler({
-    ...common,
-    watch,
-    translate: { externalNames: options.externalNames },
+  const writing = {
     onWrite: countWrite,
-    onError: (what, error, retryInMs) => {
+    onError: (what: string, error: unknown, retryInMs: number) => {
       metrics.writeErrors.inc({ kind: "object" });
       log.warn({ err: error, retryInMs }, `${what}: the write failed`);
     },
+  };
+  const { gatewayImage: image } = options;
+  const fleet = image && new Fleet({ ...common, ...writing, image, onChange: () => changed("now"), onState, decideBy });
+  const reconciler = new Reconciler({
+    ...common,
+    ...writing,
+    watch,
+    fleet,
+    translate: { externalNames: options.externalNames, fleet: image === undefined ? "Refuse" : "Run" },
     offerStatuses: (writes) => statuses.offer(writes),
-    wakeBy,
+    wakeBy: (time) => loop.wakeBy(time),
   });
   const loop = new Loop({
     ...common,
     run: () => timed(reconciler, metrics),
     onError: (error, retryInMs) => log.error({ err: error, retryInMs }, "a pass failed"),
   });
-  return { watch, loop, statuses, metrics };
+  return { watch, fleet, loop, statuses, metrics };
 }
 
 async function timed(reconciler: Reconciler, metrics: OperatorMetrics): Promise<void> {
   const end = metrics.passSeconds.startTimer();
   try {
-    const decided = await reconciler.run();
-    end({ result: decided ? "decided" : "not_synced" });
+    end({ result: await reconciler.run() });
   } catch (error) {
     end({ result: "failed" });
     throw error;

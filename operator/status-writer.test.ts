@@ -41,7 +41,7 @@ beforeEach(() => {
     onWrite: () => {},
     onWritten: (_object, { metadata, status }) => written.push(`${metadata.name} ${JSON.stringify(status)}`),
     onError: (_write, _error, retryInMs) => retries.push(retryInMs),
-    wakeBy: (time) => wakes.push(time),
+    decideBy: (time) => wakes.push(time),
   });
 });
 

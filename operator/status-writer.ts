@@ -28,7 +28,7 @@ export interface StatusWriterOptions {
   readonly onWritten: (object: KubernetesObject, write: StatusWrite) => void;
   readonly onError: (write: StatusWrite, error: unknown, retryInMs: number) => void;
   /** A pass is wanted by this time (clock's milliseconds). */
-  readonly wakeBy: (time: number) => void;
+  readonly decideBy: (time: number) => void;
 }
 
 const AT_A_TIME = 8;
@@ -61,7 +61,7 @@ export class StatusWriter {
       offered.add(key);
       const notBefore = this.#retries.notBefore(key);
       if (this.#inFlight.has(key)) this.#overtaken.add(key);
-      else if (notBefore > this.#options.clock.now()) this.#options.wakeBy(notBefore);
+      else if (notBefore > this.#options.clock.now()) this.#options.decideBy(notBefore);
       else this.#pending.set(key, write);
     }
     this.#retries.keepOnly(offered);
@@ -81,7 +81,7 @@ export class StatusWriter {
       const writing = this.#write(key, write).finally(() => {
         this.#inFlight.delete(key);
         // The next pass compares with what is written now and offers again what still differs.
-        if (this.#overtaken.delete(key)) this.#options.wakeBy(this.#options.clock.now());
+        if (this.#overtaken.delete(key)) this.#options.decideBy(this.#options.clock.now());
         this.#pump();
       });
       this.#inFlight.set(key, writing);
@@ -89,7 +89,7 @@ export class StatusWriter {
   }
 
   async #write(key: string, write: StatusWrite): Promise<void> {
-    const { client, clock, signal, onWrite, onWritten, onError, wakeBy } = this.#options;
+    const { client, clock, signal, onWrite, onWritten, onError, decideBy } = this.#options;
     const { resource, metadata, status } = write;
     const { namespace, name, uid } = metadata;
     const object = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: { namespace, name, uid }, status };
@@ -103,7 +103,7 @@ export class StatusWriter {
       if (isNotFound(error) || isConflict(error) || signal.aborted) return;
       const retryInMs = this.#retries.failed(key, clock.now());
       onError(write, error, retryInMs);
-      wakeBy(clock.now() + retryInMs);
+      decideBy(clock.now() + retryInMs);
     }
   }
 }

@@ -74,6 +74,11 @@ async function versions(): Promise<Record<string, string | undefined>> {
   return Object.fromEntries(entries);
 }
 
+async function decisions(): Promise<number> {
+  const { text } = await operator.get("/metrics");
+  return Number(/^holdfast_operator_pass_duration_seconds_count\{result="decided"\} (\d+)$/m.exec(text)?.[1]);
+}
+
 describe("an idle operator", () => {
   it(
     "writes nothing",
@@ -82,6 +87,16 @@ describe("an idle operator", () => {
       await sleep(IDLE_MS);
       expect(await versions()).toEqual(before);
       expect(await operator.writes()).toBe(count);
+    },
+    IDLE_MS + 10_000,
+  );
+
+  it(
+    "does not decide again because Leases are renewed",
+    async () => {
+      const before = await decisions();
+      await sleep(IDLE_MS);
+      expect((await decisions()) - before).toBeLessThanOrEqual(1); // figures are looked at every 30 s
     },
     IDLE_MS + 10_000,
   );
