@@ -9,7 +9,7 @@ help: ## This list
 
 setup: node_modules/.package-lock.json ## Install the Node packages (Node 24 among them)
 
-node_modules/.package-lock.json: package.json package-lock.json
+node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -36,9 +36,11 @@ integration: setup-test ## Tests against a real API server, Redis and browser
 
 generate: setup ## CRDs, editor schemas and the reference from the zod schemas
 	node crds/generate.ts
+	node docs/generate.ts
 
 verify-generate: setup ## Fail when a generated file is not what its source makes
 	node crds/generate.ts --check
+	node docs/generate.ts --check
 
 golden: setup ## Write the golden outputs anew; read the diff before you commit it
 	node test/golden/update.ts

@@ -1,31 +1,7 @@
-/** The command `holdfast`. */
-import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { gatewayCommand } from "./gateway.ts";
-import { operatorCommand } from "./operator.ts";
-import { runCommand } from "./run.ts";
-
-/** package.json stands one folder above the sources, and two above the build. */
-function version(): string {
-  for (const place of ["../package.json", "../../package.json"]) {
-    try {
-      return JSON.parse(readFileSync(new URL(place, import.meta.url), "utf8")).version;
-    } catch {}
-  }
-  return "unknown";
-}
-
-const program = new Command("holdfast")
-  .description("A WebSocket gateway for Kubernetes whose configuration changes never drop a connection.")
-  .version(version())
-  .helpOption("-h, --help", "show this help")
-  .showHelpAfterError("(add --help for the options)")
-  .addCommand(runCommand())
-  .addCommand(operatorCommand())
-  .addCommand(gatewayCommand());
+import { createProgram } from "./program.ts";
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
   process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

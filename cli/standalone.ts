@@ -10,7 +10,7 @@ import type { SnapshotHolder } from "../gateway/source.ts";
 import type { ClusterStore } from "../operator/cluster.ts";
 import { type LoadedFiles, watchFiles } from "../operator/files.ts";
 import type { ConfigMap, Secret } from "../operator/objects.ts";
-import { EMPTY_MEMORY, type PassResult, pass } from "../operator/pass.ts";
+import { emptyMemory, type PassResult, pass } from "../operator/pass.ts";
 import type { GatewayName } from "./options.ts";
 
 export interface StandaloneOptions {
@@ -38,7 +38,7 @@ class Standalone {
   readonly #assembler = new Assembler();
   /** Carried from one reading to the next, as the API server would: the index's sequence, the Secret's keys. */
   readonly #written = { indexes: new Map<string, ConfigMap>(), secrets: new Map<string, Secret>() };
-  #memory = EMPTY_MEMORY;
+  #memory = emptyMemory();
   /** What was last said of each object, so that only changes are logged. */
   #said = new Map<string, string>();
 
