@@ -11,6 +11,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not; empty when ready. */
   readonly because: readonly string[];
+  /** What is wrong although it may be ready: one listener that cannot be served does not take the others away. */
+  readonly problems: readonly string[];
 }
 
 export interface AdminTools {

@@ -5,6 +5,7 @@ import type { SecretMaterial } from "./snapshot.ts";
 
 /** A listener that cannot be served. */
 export interface PortFailure {
+  readonly kind: "port" | "certificate" | "conflict";
   readonly listener: string;
   readonly message: string;
 }
@@ -34,7 +35,11 @@ export function readCertificates(
       const cert = secrets.get(reference.cert);
       const key = secrets.get(reference.key);
       if (cert === undefined || key === undefined) {
-        failures.push({ listener: listener.name, message: `the certificate ${reference.cert} is missing` });
+        failures.push({
+          kind: "certificate",
+          listener: listener.name,
+          message: `the certificate ${reference.cert} is missing`,
+        });
         continue;
       }
       try {
@@ -43,7 +48,7 @@ export function readCertificates(
         certificates.push({ hostnames: reference.hostnames, cert, key, context });
       } catch (error) {
         const message = `the certificate ${reference.cert} cannot be used: ${errorMessage(error)}`;
-        failures.push({ listener: listener.name, message });
+        failures.push({ kind: "certificate", listener: listener.name, message });
       }
     }
   }

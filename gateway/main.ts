@@ -16,7 +16,6 @@ import { Metrics } from "./metrics.ts";
 import { MemoryPermits } from "./permits-memory.ts";
 import { answerBroken, answerPlain } from "./plain.ts";
 import { type Random, systemRandom } from "./random.ts";
-import { type Refusal, refuse } from "./refusals.ts";
 import { Ports, type RequestLimits } from "./server.ts";
 import type { Listener } from "./snapshot.ts";
 import type { Loaded, SnapshotSource } from "./source.ts";
@@ -124,7 +123,8 @@ export class Gateway {
       permits: new MemoryPermits(),
       live: this.#live,
       loads: this.#loads,
-      closedFor: () => this.#closedFor(),
+      isClosing: () => this.#phase === "closing",
+      isFull: () => this.#descriptors >= this.#budget.full,
     });
     this.#ports = new Ports({
       host: address.host,
@@ -144,8 +144,20 @@ export class Gateway {
     this.#api = options.api && createServer(options.api);
   }
 
-  /** Opens the admin and API ports, and the client ports as soon as there is a snapshot. Rejects when a port is taken. */
+  /**
+   * Opens the admin and API ports, and the client ports as soon as there is a snapshot. Rejects when a port is taken that
+   * the configuration of the start asks for: that is a mistake of whoever starts it, and nobody is connected yet.
+   */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { source, bus, listen: address } = this.#options;
     await listen(this.#admin, address.adminHost, address.adminPort);
     if (this.#api) await listen(this.#api, address.host, address.apiPort);
@@ -154,10 +166,8 @@ export class Gateway {
     bus.onState((state) => this.metrics.bus(state));
     source.onChange(() => void this.#follow());
     await this.#follow();
-    const [failure] = this.#failures;
-    if (!failure) return;
-    await this.close();
-    throw new Error(`listener ${failure.listener}: ${failure.message}`);
+    const failure = this.#failures.find(({ kind }) => kind === "port");
+    if (failure) throw new Error(`listener ${failure.listener}: ${failure.message}`);
   }
 
   get ports(): GatewayPorts {
@@ -174,8 +184,9 @@ export class Gateway {
     const because: string[] = [];
     if (this.#phase !== "serving") because.push("draining");
     if (!this.#options.source.current) because.push("no snapshot yet");
-    for (const { listener, message } of this.#failures) because.push(`listener ${listener}: ${message}`);
-    return { ready: because.length === 0, because };
+    else if (this.#ports.numbers.size === 0) because.push("no listener is open");
+    const problems = this.#failures.map(({ listener, message }) => `listener ${listener}: ${message}`);
+    return { ready: because.length === 0, because, problems };
   }
 
   /**
@@ -219,12 +230,6 @@ export class Gateway {
     return this.#ports.clients + this.#loads.total;
   }
 
-  #closedFor(): Refusal | undefined {
-    if (this.#phase === "closing") return refuse("Draining");
-    if (this.#descriptors >= this.#budget.full) return refuse("Overloaded", "this gateway has no room left");
-    return undefined;
-  }
-
   /** The configured plan, or one that is as gentle as the time allows. */
   #plan(within: number | undefined): DrainPlan {
     const configured = this.#options.source.current?.snapshot.settings.drain ?? DEFAULT_DRAIN;
@@ -266,7 +271,11 @@ export class Gateway {
     const { log } = this.#options;
     const failures = await this.#ports.apply(loaded.snapshot.settings, loaded.secrets);
     if (loaded !== this.#served || this.#phase === "closing") return;
-    for (const failure of failures) log.error({ event: "port", ...failure }, "a listener cannot be served");
+    const known = new Set(this.#failures.map(({ listener, message }) => `${listener} ${message}`));
+    for (const failure of failures) {
+      if (known.has(`${failure.listener} ${failure.message}`)) continue;
+      log.error({ event: "port", ...failure }, "a listener cannot be served");
+    }
     this.#failures = failures;
     if (failures.length > 0) this.#clock.after(PORT_RETRY, () => void this.#bringPorts(loaded));
   }

@@ -86,6 +86,10 @@ function brokenReason(code: string | undefined): RefusalReason {
   return "BadRequest";
 }
 
+function failuresOf(group: PortGroup, kind: PortFailure["kind"], message: string): PortFailure[] {
+  return group.listeners.map(({ name }) => ({ kind, listener: name, message }));
+}
+
 export class Ports {
   readonly #options: PortsOptions;
   readonly #limits: RequestLimits;
@@ -130,7 +134,8 @@ export class Ports {
   async #apply(settings: GatewaySettings, secrets: SecretMaterial): Promise<PortFailure[]> {
     if (this.#stopped) return [];
     const { groups, conflicts } = planPorts(settings.listeners, this.#options.portOf);
-    const failures = conflicts.map(({ name }) => ({
+    const failures: PortFailure[] = conflicts.map(({ name }) => ({
+      kind: "conflict",
       listener: name,
       message: "another listener uses its port with another protocol",
     }));
@@ -151,14 +156,12 @@ export class Ports {
       return failures;
     }
     if (!usable) {
-      return failures.length > 0
-        ? failures
-        : group.listeners.map(({ name }) => ({ listener: name, message: "it has no certificate" }));
+      return failures.length > 0 ? failures : failuresOf(group, "certificate", "it has no certificate");
     }
     try {
       await this.#listen(group, certificates);
     } catch (error) {
-      failures.push(...group.listeners.map(({ name }) => ({ listener: name, message: errorMessage(error) })));
+      failures.push(...failuresOf(group, "port", errorMessage(error)));
     }
     return failures;
   }

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Attempt, type AttemptTools } from "./attempt.ts";
 import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./balance.ts";
-import { ClientWatch } from "./client-watch.ts";
+import { ClientWatch, type Verdict } from "./client-watch.ts";
 import { CONNECTION_ID_NAME, type ConnectionId, issueConnectionId, presentedConnectionIds } from "./connection-id.ts";
 import { decideUpgrade, type Plan } from "./decide.ts";
 import { type Dialled, dial } from "./dial.ts";
@@ -44,8 +44,10 @@ export interface UpgradeTools extends AttemptTools {
   readonly live: LiveConnections;
   readonly loads: EndpointLoads;
   readonly hub: HubDoor;
-  /** Why no handshake is taken at the moment, if so. */
-  readonly closedFor: () => Refusal | undefined;
+  /** Whether nobody is let in any more. */
+  readonly isClosing: () => boolean;
+  /** Whether there is no room for one more. */
+  readonly isFull: () => boolean;
 }
 
 /** How often a handshake is tried: on another endpoint once, when the first one was not sent anything (C5). */
@@ -106,9 +108,9 @@ export class UpgradePipeline {
 
   async #serve(event: UpgradeEvent, attempt: Attempt): Promise<void> {
     const { request, socket, head, port, remoteAddress } = event;
-    const { source, permits, closedFor } = this.#tools;
-    const closed = closedFor();
-    if (closed) return attempt.refused(socket, closed);
+    const { source, permits, isClosing, isFull } = this.#tools;
+    if (isClosing()) return attempt.refused(socket, refuse("Draining"));
+    if (isFull()) return attempt.refused(socket, refuse("Overloaded"));
     const loaded = source.current;
     if (!loaded) return attempt.refused(socket, refuse("NotReady"));
     const { method, url, httpVersion, rawHeaders } = request;
@@ -169,11 +171,11 @@ export class UpgradePipeline {
     const { socket } = event;
     const watch = new ClientWatch(socket);
     const reached = await this.#reach(plan, identity, { event, signal: watch.signal });
-    const verdict = watch.stop();
-    if (verdict !== "waiting" || isRefusal(reached)) {
+    const refusal = lateRefusal({ verdict: watch.stop(), reached, closing: this.#tools.isClosing() });
+    if (refusal || isRefusal(reached)) {
       permit.release();
       if (!isRefusal(reached)) abandon(reached);
-      return attempt.refused(socket, refusalFor(verdict, reached));
+      return attempt.refused(socket, refusal ?? refuse("InternalError"));
     }
     const { dialled, endpoint, release } = reached;
     if (dialled.kind === "rejected") {
@@ -321,8 +323,10 @@ function abandon({ dialled, release }: Reached): void {
 }
 
 /** What the client did counts before what the backend did: a dial that was aborted for it says nothing. */
-function refusalFor(verdict: "waiting" | "gone" | "early", reached: Reached | Refusal): Refusal {
+function lateRefusal(late: { verdict: Verdict; reached: Reached | Refusal; closing: boolean }): Refusal | undefined {
+  const { verdict, reached, closing } = late;
   if (verdict === "early") return refuse("BodyNotAllowed");
-  if (verdict === "gone" || !isRefusal(reached)) return refuse("ClientGone");
-  return reached;
+  if (verdict === "gone") return refuse("ClientGone");
+  if (isRefusal(reached)) return reached;
+  return closing ? refuse("Draining") : undefined;
 }

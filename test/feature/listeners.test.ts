@@ -78,7 +78,7 @@ describe("listeners", () => {
     await expect(rig.client(holdfast.url(), { headers: { Host: "example.org" } })).rejects.toThrow("404");
   });
 
-  it("whose port is taken make the gateway not ready, until it is free", async () => {
+  it("whose port is taken are tried again, and leave the others alone", async () => {
     const echo = await rig.backend();
     const backends = { [CHAT]: [echo.port] };
     const listeners = [listener("ws", { port: 0 }), listener("taken", { port: echo.port })];
@@ -94,18 +94,40 @@ describe("listeners", () => {
     const client = await rig.client(holdfast.url());
     const ready = async () => {
       const response = await fetch(`http://127.0.0.1:${holdfast.adminPort}/readyz`);
-      return (await response.json()) as { ready: boolean; because: string[] };
+      return (await response.json()) as { ready: boolean; problems: string[] };
     };
-    expect(await ready()).toEqual({ ready: true, because: [] });
+    expect(await ready()).toEqual({ ready: true, because: [], problems: [] });
     await holdfast.offer({ backends, settings: { listeners } });
-    await eventually("it is not ready", async () => !(await ready()).ready);
-    const failing = await ready();
-    expect(failing.because[0]).toMatch(/^listener taken: .*EADDRINUSE/);
+    await eventually("the failure is told", async () => (await ready()).problems.length === 1);
+    const { ready: isReady, problems } = await ready();
+    expect(isReady).toBe(true);
+    expect(problems[0]).toMatch(/^listener taken: .*EADDRINUSE/);
     expect((await client.ask("still here")).toString()).toBe("still here");
     client.socket.terminate();
     await echo.stop();
     await eventually("the port is tried again", () => holdfast.gateway.ports.listeners.get("taken") === echo.port);
-    expect(await ready()).toEqual({ ready: true, because: [] });
+    await eventually("nothing is wrong any more", async () => (await ready()).problems.length === 0);
+    expect(holdfast.lines("port").filter(({ level }) => level === 50)).toHaveLength(1);
+  });
+});
+
+describe("a gateway that starts", () => {
+  it("with a port that is taken says which listener wants it, and leaves nothing open", async () => {
+    const echo = await rig.backend();
+    const listen = { host: "127.0.0.1", portOf: () => echo.port, apiPort: 0, adminHost: "127.0.0.1", adminPort: 0 };
+    await expect(rig.gateway({ gateway: { listen } })).rejects.toThrow(/^listener ws: .*EADDRINUSE/);
+  });
+
+  it("with a listener that has no certificate serves the others", async () => {
+    const echo = await rig.backend();
+    const bad = listener("wss", { protocol: "WSS", port: 8443, certificates: [certificate("gone")] });
+    const settings = { listeners: [listener("ws"), bad] };
+    const holdfast = await rig.gateway({ backends: { [CHAT]: [echo.port] }, settings });
+    const client = await rig.client(holdfast.url());
+    expect((await client.ask("hello")).toString()).toBe("hello");
+    const readiness = await fetch(`http://127.0.0.1:${holdfast.adminPort}/readyz`);
+    expect(readiness.status).toBe(200);
+    expect(await readiness.json()).toMatchObject({ problems: ["listener wss: the certificate gone.crt is missing"] });
   });
 });
 
