@@ -21,7 +21,7 @@ function start(name: string, file: string, args: readonly string[]): { name: str
   return { name, child };
 }
 
-/** Resolves when both answer; rejects never: when one of them ends, `main` ends everything. */
+/** Resolves when both answer; when one of them ends instead, `main` ends everything. */
 async function bothAnswer(): Promise<void> {
   for (const url of ["http://127.0.0.1:3000/", "http://127.0.0.1:9090/readyz"]) {
     while (
@@ -54,11 +54,15 @@ function greet(): void {
 
 async function main(): Promise<number> {
   const parts = [chat, holdfast];
-  // A terminal sends Ctrl-C to all of them; a SIGTERM comes to this process alone.
-  process.on("SIGINT", () => {});
-  process.once("SIGTERM", () => {
-    for (const { child } of parts) child.kill("SIGTERM");
-  });
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) return; // a second signal would make Holdfast cut its clients off
+    stopping = true;
+    // A terminal sends Ctrl-C to all of them itself; any other signal comes to this process alone.
+    if (signal === "SIGTERM" || !process.stdin.isTTY) for (const { child } of parts) child.kill(signal);
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
   const ends = parts.map(async ({ name, child }) => {
     const [code] = (await once(child, "exit")) as [number | null];
     return { name, code: code ?? 1 };
@@ -66,7 +70,7 @@ async function main(): Promise<number> {
   void bothAnswer().then(greet);
   const first = await Promise.race(ends);
   if (first.code !== 0) console.error(`${first.name} ended with code ${first.code}`);
-  for (const { child } of parts) child.kill("SIGTERM");
+  stop("SIGTERM");
   await Promise.all(ends);
   return first.code;
 }
