@@ -9,9 +9,11 @@ ARG BASE_IMAGE=root
 
 FROM ${BUILD_IMAGE} AS packages
 COPY image/root.sh /
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils
-RUN sh /root.sh /root-of-image
-RUN strip --strip-unneeded -o /node "$(command -v node)"
+# In one step, so that lists of packages which could not be fetched, or are old, are never kept for the next.
+RUN apt-get -qq -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update && \
+    apt-get install -y -qq --no-install-recommends binutils && \
+    sh /root.sh /root-of-image && \
+    strip --strip-unneeded -o /node "$(command -v node)"
 
 FROM scratch AS root
 COPY --from=packages /root-of-image /

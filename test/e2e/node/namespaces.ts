@@ -60,11 +60,14 @@ export async function createNamespaces(): Promise<Namespaces> {
   return { folder, link, hostAddress, nodeAddress, inside, remove };
 }
 
-/** Two addresses of a /30 in the range that RFC 2544 keeps for tests between devices, unused on this machine. */
+/**
+ * Two addresses of a /30, unused on this machine, in the upper half of the range that RFC 2544 keeps for tests between devices;
+ * in-netns.sh uses the lower.
+ */
 function chooseAddresses(): { hostAddress: string; nodeAddress: string } {
   const used = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   for (;;) {
-    const prefix = `198.18.${randomInt(256)}`;
+    const prefix = `198.19.${randomInt(256)}`;
     const first = 4 * randomInt(64);
     const [hostAddress, nodeAddress] = [`${prefix}.${first + 1}`, `${prefix}.${first + 2}`];
     if (!used.some(({ address }) => address === hostAddress || address === nodeAddress)) {
