@@ -34,7 +34,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     source: holder,
     bus,
     hub,
-    api: apiHandler({ hub, token }),
+    api: apiHandler({ hub, token, onFailure: (error) => log.error({ event: "api", err: error }, "the API failed") }),
     listen,
     log,
     metrics,
