@@ -7,7 +7,7 @@ import { isNotFound, KubeError } from "../../kube/error.ts";
 import { deleteLease, renewLease } from "../../kube/lease.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import { RESOURCES, type Target } from "../../kube/resources.ts";
-import { startOperator } from "../../operator/main.ts";
+import { type OperatorOptions, startOperator } from "../../operator/main.ts";
 import type { ControlPlane } from "./controlplane.ts";
 import { eventually } from "./eventually.ts";
 
@@ -43,13 +43,16 @@ export async function installDefinitions(plane: ControlPlane): Promise<void> {
   if (waited.code !== 0) throw new Error(waited.stderr);
 }
 
-export async function startTestOperator(client: KubeClient): Promise<TestOperator> {
+export async function startTestOperator(
+  client: KubeClient,
+  options: Partial<OperatorOptions> = {},
+): Promise<TestOperator> {
   const stop = new AbortController();
   const log: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => void log.push(JSON.parse(line)) };
   const operator = await startOperator({
     client,
-    options: { externalNames: "Refuse", adminHost: "127.0.0.1", adminPort: 0 },
+    options: { externalNames: "Refuse", adminHost: "127.0.0.1", adminPort: 0, ...options },
     log: pino({ level: "debug" }, sink),
     signal: stop.signal,
   });
