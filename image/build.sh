@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image with buildah and prints, as its last line, the path of an archive of it (for `docker load`, `ctr images
-# import`, `skopeo copy docker-archive:…`). Progress goes to stderr. Needs root, and Debian's packages instead of a registry.
+# import`, `skopeo copy docker-archive:…`). Progress goes to stderr. Needs root, what install.sh installs, and Debian's packages
+# instead of a registry.
 #
 #   image/build.sh [TAG]      default: localhost/holdfast:<version of package.json>
 #
