@@ -14,8 +14,8 @@ import { sameItems } from "./same-items.ts";
 import { readPods, readServing, type Serving } from "./serving.ts";
 import { gatewayStatus, routeStatus, sameStatus } from "./status.ts";
 import type { Objection } from "./translate/condition.ts";
-import { TranslationMemory } from "./translate/memory.ts";
-import type { GatewayPlan, TranslateOptions, Translation } from "./translate/plan.ts";
+import { forgetMissing, TranslationMemory } from "./translate/memory.ts";
+import type { GatewayPlan, RouteOutcome, TranslateOptions, Translation } from "./translate/plan.ts";
 import { translate } from "./translate/translate.ts";
 
 export type { Flip } from "./flips.ts";
@@ -26,15 +26,14 @@ export interface Since {
   readonly sequence: number;
 }
 
-/** What a pass remembers for the next. Empty after a restart: the current sequence counts then. */
+/** What a pass remembers for the next, which brings it up to date. Empty after a restart: the current sequence counts then. */
 export interface PassMemory {
   /** Gateway key, then route key; the gateway's own settings stand under an empty one. */
-  readonly since: ReadonlyMap<string, ReadonlyMap<string, Since>>;
+  readonly since: Map<string, Map<string, Since>>;
   /** When the number of connections was last written, ms since the epoch, by gateway key. */
   readonly counted: ReadonlyMap<string, number>;
-  /** Routes whose status said it all, by key, with all that it was made of. */
-  readonly told: ReadonlyMap<string, readonly unknown[]>;
-  /** Saves work and nothing else. */
+  /** Routes whose status said it all, by key, with all that it was made of. Saves work and nothing else, as do the next two. */
+  readonly told: Map<string, readonly unknown[]>;
   readonly translation: TranslationMemory;
   readonly parts: PartMemory;
 }
@@ -99,13 +98,12 @@ export function pass(input: PassInput): PassResult {
     input,
   };
   const { gatewayStatuses, counted, recount } = gatewayChanges(view);
-  const { routeStatuses, told } = routeChanges(view);
   const wakes = [...[...view.serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []), ...recount];
   return {
     gateways,
-    routeStatuses,
+    routeStatuses: routeChanges(view),
     gatewayStatuses,
-    memory: { ...memory, since: view.since, counted, told },
+    memory: { ...memory, counted },
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
 }
@@ -138,32 +136,46 @@ interface Rendering {
 
 /** Since when everything is carried as it is; what is new, or seen for the first time, came with the newest snapshot. */
 function carry({ translation, gateways, input: { memory } }: Rendering): PassMemory["since"] {
-  const since = new Map<string, Map<string, Since>>();
-  const newest = new Map<string, number | undefined>();
+  const { since } = memory;
+  const present = new Map(gateways.map(({ plan, rendered }) => [plan.key, { plan, rendered }]));
+  forgetMissing(since, present);
   for (const { plan, rendered } of gateways) {
-    const sequence = rendered.ok ? rendered.index.sequence : undefined;
-    const settings = carriedSince(memory.since.get(plan.key)?.get(""), plan.settings, sequence);
-    since.set(plan.key, new Map(settings === undefined ? [] : [["", settings]]));
-    newest.set(plan.key, sequence);
+    const known = since.get(plan.key) ?? new Map<string, Since>();
+    since.set(plan.key, known);
+    keep({ known, key: "", content: plan.settings, rendered });
+    // The settings are one more than the routes.
+    if (known.size > plan.routes.length + 1) forgetMissing(known, routesAt(plan.key, translation));
   }
   for (const { key, parents } of translation.routes) {
     for (const { gateway, route } of parents) {
-      if (route === undefined) continue;
-      const carried = carriedSince(memory.since.get(gateway)?.get(key), route, newest.get(gateway));
-      if (carried !== undefined) since.get(gateway)?.set(key, carried);
+      const [known, at] = [since.get(gateway), present.get(gateway)];
+      if (known === undefined || at === undefined) continue;
+      if (route === undefined) known.delete(key);
+      else keep({ known, key, content: route, rendered: at.rendered });
     }
   }
   return since;
 }
 
-function carriedSince(
-  before: Since | undefined,
-  content: Since["content"],
-  newest: number | undefined,
-): Since | undefined {
-  if (before?.content === content) return before;
-  if (before !== undefined && JSON.stringify(before.content) === JSON.stringify(content)) return { ...before, content };
-  return newest === undefined ? undefined : { content, sequence: newest };
+function routesAt(gateway: string, { routes }: Translation): ReadonlyMap<string, unknown> {
+  const attached = routes.filter(({ parents }) => parents.some((parent) => parent.gateway === gateway && parent.route));
+  return new Map<string, unknown>([["", undefined], ...attached.map(({ key }) => [key, undefined] as const)]);
+}
+
+interface Keeping {
+  readonly known: Map<string, Since>;
+  readonly key: string;
+  readonly content: Since["content"];
+  readonly rendered: RenderedSnapshot;
+}
+
+function keep({ known, key, content, rendered }: Keeping): void {
+  const before = known.get(key);
+  if (before?.content === content) return;
+  const same = before !== undefined && JSON.stringify(before.content) === JSON.stringify(content);
+  if (same) known.set(key, { ...before, content });
+  else if (rendered.ok) known.set(key, { content, sequence: rendered.index.sequence });
+  else known.delete(key);
 }
 
 function servingOf({ translation, gateways, input }: Rendering): ReadonlyMap<string, Serving> {
@@ -186,30 +198,42 @@ function blockedBy(rendered: RenderedSnapshot | undefined, notOwned: string | un
   return rendered === undefined || rendered.ok ? undefined : { reason: "ConfigTooLarge", message: rendered.message };
 }
 
-type RouteChange = PassResult["routeStatuses"][number];
+function routeChanges(view: View): PassResult["routeStatuses"] {
+  const { told } = view.input.memory;
+  const { routes } = view.translation;
+  if (told.size > routes.length) forgetMissing(told, view.input.cluster.routes);
+  return routes.flatMap((outcome) => {
+    const madeOf = madeOfAll(outcome, view);
+    const before = told.get(outcome.key);
+    if (before !== undefined && sameItems(before, madeOf)) return [];
+    const change = routeChange(outcome, view);
+    if (change === undefined) told.set(outcome.key, madeOf);
+    else told.delete(outcome.key);
+    return change ?? [];
+  });
+}
 
-function routeChanges(view: View): Pick<PassResult, "routeStatuses"> & Pick<PassMemory, "told"> {
-  const routeStatuses: RouteChange[] = [];
-  const told = new Map<string, readonly unknown[]>();
-  for (const outcome of view.translation.routes) {
-    const { key, entry } = outcome;
-    const parents = outcome.parents.map((parent) => {
-      const pods = view.serving.get(parent.gateway);
-      return { outcome: parent, pods, since: parent.route && view.since.get(parent.gateway)?.get(key)?.sequence };
-    });
-    const madeOf: unknown[] = [outcome, entry.status];
-    for (const { pods, since } of parents) madeOf.push(pods?.words(since));
-    const before = view.input.memory.told.get(key);
-    if (before === undefined || !sameItems(before, madeOf)) {
-      const status = routeStatus({ outcome, parents, now: view.input.now });
-      if (!sameStatus(entry.status, status)) {
-        routeStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
-        continue;
-      }
-    }
-    told.set(key, madeOf);
-  }
-  return { routeStatuses, told };
+/** Everything that a route's status is made of, the status that it has included. */
+function madeOfAll(outcome: RouteOutcome, { serving, since }: View): unknown[] {
+  const madeOf: unknown[] = [outcome, outcome.entry.status];
+  for (const { gateway, route } of outcome.parents)
+    madeOf.push(serving.get(gateway)?.words(route && since.get(gateway)?.get(outcome.key)?.sequence));
+  return madeOf;
+}
+
+function routeChange(
+  outcome: RouteOutcome,
+  { serving, since, input }: View,
+): StatusChange<RouteEntry, WebSocketRouteStatus> | undefined {
+  const { key, entry } = outcome;
+  const parents = outcome.parents.map((parent) => ({
+    outcome: parent,
+    pods: serving.get(parent.gateway),
+    since: parent.route && since.get(parent.gateway)?.get(key)?.sequence,
+  }));
+  const status = routeStatus({ outcome, parents, now: input.now });
+  if (sameStatus(entry.status, status)) return undefined;
+  return { key, entry, status, flips: flips(entry.status, status) };
 }
 
 interface GatewayChanges {

@@ -10,8 +10,11 @@ import { sameItems } from "../same-items.ts";
 /** Slots to begin with, and the most that two hex digits can name. Both powers of two. */
 const SLOTS = { first: 16, most: 256 } as const;
 const KIBI = 1024;
-/** The text of a part that holds more than one item stays under this while there are slots left. */
-const PART_TEXT_LIMIT = 512 * KIBI;
+/**
+ * The text of a part that holds more than one item stays under this while there are slots left: small enough that a gateway
+ * reads a changed part between two of its connections' events.
+ */
+const PART_TEXT_LIMIT = 128 * KIBI;
 const GZIP_ABOVE = 256 * KIBI;
 /** What a ConfigMap may carry: the API server allows 1 MiB for all its data. */
 export const OBJECT_DATA_LIMIT = 1_000_000;
@@ -28,7 +31,8 @@ export interface Cut<T extends object> {
   /** The field of the part's JSON that holds the items. */
   readonly field: string;
   readonly items: readonly T[];
-  readonly nameOf: (item: T) => string;
+  /** The pieces of its name. */
+  readonly nameOf: (item: T) => readonly string[];
   readonly owner: PartOwner;
 }
 
@@ -41,79 +45,95 @@ export interface PartOwner {
 
 /** The parts, in the order of their slots; empty slots have none. Those that hold the same items as in `before` are taken over. */
 export function cutIntoParts<T extends object>(cut: Cut<T>, before: PartMemory): Part[] {
-  const name: CutName = { owner: cut.owner, kind: cut.kind };
-  let slots: number = SLOTS.first;
-  let filled = fill(cut, slots);
-  while (slots < SLOTS.most && filled.some((items, slot) => overflows(items, before.get(memoryKey(name, slot))))) {
-    slots *= 2;
-    filled = fill(cut, slots);
-  }
-  return filled.flatMap((items, slot) => (items.length === 0 ? [] : [partOf({ cut, items, slot, before })]));
+  const name: CutName = { owner: cut.owner, kind: cut.kind, field: cut.field };
+  const hashes = Uint32Array.from(cut.items, (item) => hashOf(cut.nameOf(item)));
+  const count = slotsFor(before.lengths(name, fill(cut.items, hashes, SLOTS.most)));
+  return fill(cut.items, hashes, count).flatMap((items, slot) =>
+    items.length === 0 ? [] : [before.part({ name, slot, items })],
+  );
 }
 
-function fill<T extends object>(cut: Cut<T>, slots: number): T[][] {
+function fill<T extends object>(items: readonly T[], hashes: Uint32Array, slots: number): T[][] {
   const filled: T[][] = Array.from({ length: slots }, () => []);
-  for (const item of cut.items) filled[hashOf(cut.nameOf(item)) & (slots - 1)]?.push(item);
+  for (const [index, item] of items.entries()) filled[(hashes[index] ?? 0) & (slots - 1)]?.push(item);
   return filled;
 }
 
-function overflows(items: readonly object[], known: Remembered | undefined): boolean {
-  if (items.length < 2) return false;
-  if (known !== undefined && sameItems(known.items, items)) return known.overflows;
-  return textOf(items).length > PART_TEXT_LIMIT;
+/** What one of the most slots holds. */
+interface SlotLength {
+  readonly items: number;
+  /** Characters of its items' texts, with a comma after each. */
+  readonly text: number;
 }
 
-function textOf(items: readonly object[]): string {
-  return JSON.stringify(items);
+/** The fewest slots with which no part that could be cut further is too long: each is made of every `slots`-th of the most. */
+function slotsFor(finest: readonly SlotLength[]): number {
+  for (let slots: number = SLOTS.first; slots < SLOTS.most; slots *= 2) {
+    const items = new Array<number>(slots).fill(0);
+    const text = new Array<number>(slots).fill(0);
+    for (const [index, length] of finest.entries()) {
+      const slot = index & (slots - 1);
+      items[slot] = (items[slot] ?? 0) + length.items;
+      text[slot] = (text[slot] ?? 0) + length.text;
+    }
+    if (text.every((length, slot) => length <= PART_TEXT_LIMIT || (items[slot] ?? 0) < 2)) return slots;
+  }
+  return SLOTS.most;
+}
+
+function textOf({ field }: CutName, items: readonly object[]): string {
+  return `{${JSON.stringify(field)}:${JSON.stringify(items)}}`;
 }
 
 /** FNV-1a, 32 bits, folded: stable for ever, since it decides where an item is looked for. */
-function hashOf(name: string): number {
+function hashOf(pieces: readonly string[]): number {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  for (const piece of pieces) {
+    for (let index = 0; index < piece.length; index++) hash = Math.imul(hash ^ piece.charCodeAt(index), 0x01000193);
+  }
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-interface Remembered {
+type CutName = Pick<Cut<object>, "owner" | "kind" | "field">;
+
+interface Remembered<T> {
   readonly items: readonly object[];
-  readonly overflows: boolean;
-  readonly part: Part;
+  readonly value: T;
 }
 
-/** The parts that were rendered last, by gateway, kind and slot. Only time is saved by it. */
-export class PartMemory {
-  readonly #parts = new Map<string, Remembered>();
-
-  get(key: string): Remembered | undefined {
-    return this.#parts.get(key);
-  }
-
-  set(key: string, part: Remembered): void {
-    this.#parts.set(key, part);
-  }
-}
-
-type CutName = Pick<Cut<object>, "owner" | "kind">;
-
-function memoryKey({ owner, kind }: CutName, slot: number): string {
-  return `${owner.id} ${kind} ${slot}`;
-}
-
-interface Filled<T extends object> {
-  readonly cut: Cut<T>;
-  readonly items: readonly T[];
+interface Slot {
+  readonly name: CutName;
   readonly slot: number;
-  readonly before: PartMemory;
+  readonly items: readonly object[];
 }
 
-function partOf<T extends object>({ cut, items, slot, before }: Filled<T>): Part {
-  const name: CutName = { owner: cut.owner, kind: cut.kind };
-  const remembered = before.get(memoryKey(name, slot));
-  if (remembered !== undefined && sameItems(remembered.items, items)) return remembered.part;
-  const text = `{${JSON.stringify(cut.field)}:${textOf(items)}}`;
-  const part = makePart(name, text, slot);
-  before.set(memoryKey(name, slot), { items, overflows: text.length > PART_TEXT_LIMIT, part });
-  return part;
+/** The parts that were rendered last, and how long they were. Only time is saved by it. */
+export class PartMemory {
+  readonly #parts = new Map<string, Remembered<Part>>();
+  readonly #lengths = new Map<string, Remembered<SlotLength>>();
+
+  part(slot: Slot): Part {
+    return remember(this.#parts, slot, () => makePart(slot.name, textOf(slot.name, slot.items), slot.slot));
+  }
+
+  lengths(name: CutName, slots: readonly (readonly object[])[]): SlotLength[] {
+    return slots.map((items, slot) =>
+      remember(this.#lengths, { name, slot, items }, () => ({
+        items: items.length,
+        text: items.length === 0 ? 0 : JSON.stringify(items).length - 1,
+      })),
+    );
+  }
+}
+
+/** By gateway, kind and slot, for as long as the slot has the same items. */
+function remember<T>(memory: Map<string, Remembered<T>>, { name, slot, items }: Slot, make: () => T): T {
+  const key = `${name.owner.id} ${name.kind} ${slot}`;
+  const known = memory.get(key);
+  if (known !== undefined && sameItems(known.items, items)) return known.value;
+  const value = make();
+  memory.set(key, { items, value });
+  return value;
 }
 
 function makePart({ kind, owner }: CutName, text: string, slot: number): Part {

@@ -71,12 +71,12 @@ export function renderSnapshot({
   return message === undefined ? { ok: true, index, objects, secretValues } : { ok: false, message };
 }
 
-function backendName(backend: BackendEndpoints): string {
-  return backend.id;
+function backendName({ id }: BackendEndpoints): readonly string[] {
+  return [id];
 }
 
-function routeName(route: Route): string {
-  return `${route.namespace}/${route.name}`;
+function routeName({ namespace, name }: Route): readonly string[] {
+  return [namespace, "/", name];
 }
 
 /** Revision and sequence of an index ConfigMap; undefined when it holds none that can be read. */

@@ -5,10 +5,8 @@ import type { EndpointSlice, Service, ServicePort } from "../objects.ts";
 import { sameItems } from "../same-items.ts";
 import type { Objection } from "./condition.ts";
 import { notPermitted } from "./grants.ts";
-import type { KnownBackend } from "./memory.ts";
+import type { TranslationMemory } from "./memory.ts";
 import type { TranslateOptions } from "./plan.ts";
-
-const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 export interface BackendReference {
   readonly name: string;
@@ -20,83 +18,101 @@ export type Resolved =
   | { readonly ok: true; readonly backend: BackendEndpoints }
   | { readonly ok: false; readonly objection: Objection };
 
+/** A backendRef with the names that it is looked up by. */
+export interface BackendName {
+  readonly ref: BackendReference;
+  readonly namespace: string;
+  /** `namespace/name:port`, as in a snapshot. */
+  readonly id: string;
+  /** `namespace/name` of the Service. */
+  readonly service: string;
+}
+
+/** @param routeNamespace - where the route stands, for the namespace that is not written */
+export function backendName(ref: BackendReference, routeNamespace: string): BackendName {
+  const namespace = ref.namespace ?? routeNamespace;
+  const service = `${namespace}/${ref.name}`;
+  return { ref, namespace, service, id: `${service}:${ref.port}` };
+}
+
 interface ResolverInput {
   readonly cluster: Cluster;
   readonly options: TranslateOptions;
-  /** `known` of the last translation. */
-  readonly before: ReadonlyMap<string, KnownBackend>;
+  /** Unchanged backends keep their identity by it. */
+  readonly memory: TranslationMemory;
 }
 
-/** Resolves the backends of one translation; each Service port is looked at once. */
+/** Resolves the backends of one translation. */
 export class BackendResolver {
-  /** Backends that exist, by id: for the next translation, so that unchanged ones keep their identity. */
-  readonly known = new Map<string, KnownBackend>();
   readonly #input: ResolverInput;
   readonly #slices: ReadonlyMap<string, readonly EndpointSlice[]>;
-  readonly #resolved = new Map<string, Resolved>();
 
   constructor(input: ResolverInput) {
     this.#input = input;
-    this.#slices = slicesByService(input.cluster);
+    this.#slices = input.memory.slices.update(input.cluster.endpointSlices);
   }
 
-  /** @param routeNamespace - where the route stands, for the namespace that is not written and for the grant */
-  resolve(ref: BackendReference, routeNamespace: string): Resolved {
-    const namespace = ref.namespace ?? routeNamespace;
-    const id = `${namespace}/${ref.name}:${ref.port}`;
-    if (namespace !== routeNamespace) {
+  /** @param routeNamespace - where the route stands, for the grant */
+  resolve(name: BackendName, routeNamespace: string): Resolved {
+    if (name.namespace !== routeNamespace) {
       const from = { kind: "WebSocketRoute", namespace: routeNamespace } as const;
-      const to = { kind: "Service", namespace, name: ref.name } as const;
+      const to = { kind: "Service", namespace: name.namespace, name: name.ref.name } as const;
       const objection = notPermitted(this.#input.cluster.referenceGrants, from, to);
       if (objection !== undefined) return { ok: false, objection };
     }
-    let resolved = this.#resolved.get(id);
-    if (resolved === undefined) {
-      resolved = this.#look(id, `${namespace}/${ref.name}`, ref.port);
-      this.#resolved.set(id, resolved);
-    }
-    return resolved;
+    const service = this.#input.cluster.services.get(name.service);
+    if (service === undefined) return notFound(`Service ${name.service} does not exist`);
+    if (service.spec?.type === "ExternalName") return this.#external(name, service);
+    return this.#internal(name, service);
   }
 
-  #look(id: string, key: string, port: number): Resolved {
-    const service = this.#input.cluster.services.get(key);
-    if (service === undefined) return notFound(`Service ${key} does not exist`);
-    if (service.spec?.type === "ExternalName") return this.#external(id, service, port);
+  #internal(name: BackendName, service: Service): Resolved {
+    const { port } = name.ref;
     const servicePort = service.spec?.ports?.find((candidate) => candidate.port === port && isTcp(candidate.protocol));
     if (servicePort === undefined)
-      return notFound(`Service ${key} has no TCP port ${port}; it has ${portsOf(service)}`);
-    const slices = this.#slices.get(key) ?? [];
-    return this.#keep({ id, service, slices }, () => endpointsOf(service, servicePort, slices));
+      return notFound(`Service ${name.service} has no TCP port ${port}; it has ${portsOf(service)}`);
+    const slices = this.#slices.get(name.service) ?? NO_SLICES;
+    return this.#keep({ name, service, slices }, () => endpointsOf(service, servicePort, slices));
   }
 
-  #external(id: string, service: Service, port: number): Resolved {
-    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+  #external(name: BackendName, service: Service): Resolved {
     const address = service.spec?.externalName;
     if (this.#input.options.externalNames === "Refuse") {
-      const message = `Service ${key} is of type ExternalName, which can point anywhere: give it endpoints, or run the operator with --allow-external-name`;
+      const message = `Service ${name.service} is of type ExternalName, which can point anywhere: give it endpoints, or run the operator with --allow-external-name`;
       return { ok: false, objection: { reason: "ExternalNameNotPermitted", message } };
     }
-    if (!address) return notFound(`Service ${key} is of type ExternalName and has no spec.externalName`);
-    return this.#keep({ id, service, slices: [] }, () => [{ address, port }]);
+    if (!address) return notFound(`Service ${name.service} is of type ExternalName and has no spec.externalName`);
+    return this.#keep({ name, service, slices: NO_SLICES }, () => [{ address, port: name.ref.port }]);
   }
 
   /** The same backend as before while its endpoints are the same; they are looked at only when an object has changed. */
-  #keep(
-    { id, service, slices }: Omit<KnownBackend, "backend"> & { readonly id: string },
-    find: () => Endpoint[],
-  ): Resolved {
-    const before = this.#input.before.get(id);
-    if (before !== undefined && before.service === service && sameItems(before.slices, slices)) {
-      this.known.set(id, before);
-      return { ok: true, backend: before.backend };
+  #keep({ name: { id }, service, slices }: Found, find: () => Endpoint[]): Resolved {
+    const { backends, translations } = this.#input.memory;
+    const before = backends.get(id);
+    if (before === undefined) {
+      const backend = { id, endpoints: find() };
+      backends.set(id, { service, slices, backend, lookedAt: translations });
+      return { ok: true, backend };
     }
-    const endpoints = find();
-    const unchanged = before !== undefined && JSON.stringify(before.backend.endpoints) === JSON.stringify(endpoints);
-    const backend = unchanged ? before.backend : { id, endpoints };
-    this.known.set(id, { service, slices, backend });
-    return { ok: true, backend };
+    if (before.service !== service || !sameItems(before.slices, slices)) {
+      const endpoints = find();
+      const unchanged = JSON.stringify(before.backend.endpoints) === JSON.stringify(endpoints);
+      if (!unchanged) before.backend = { id, endpoints };
+    }
+    before.service = service;
+    before.slices = slices;
+    before.lookedAt = translations;
+    return { ok: true, backend: before.backend };
   }
 }
+
+interface Found {
+  readonly name: BackendName;
+  readonly service: Service;
+  readonly slices: readonly EndpointSlice[];
+}
+
+const NO_SLICES: readonly EndpointSlice[] = [];
 
 function notFound(message: string): Resolved {
   return { ok: false, objection: { reason: "BackendNotFound", message } };
@@ -108,19 +124,6 @@ function portsOf(service: Service): string {
 
 function isTcp(protocol: string | undefined): boolean {
   return protocol === undefined || protocol === "TCP";
-}
-
-function slicesByService(cluster: Cluster): ReadonlyMap<string, readonly EndpointSlice[]> {
-  const byService = new Map<string, EndpointSlice[]>();
-  for (const slice of cluster.endpointSlices.values()) {
-    const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-    if (service === undefined) continue;
-    const key = `${slice.metadata.namespace}/${service}`;
-    const list = byService.get(key);
-    if (list === undefined) byService.set(key, [slice]);
-    else list.push(slice);
-  }
-  return byService;
 }
 
 function endpointsOf(service: Service, { name = "" }: ServicePort, slices: readonly EndpointSlice[]): Endpoint[] {

@@ -5,6 +5,7 @@
 import type { BackendEndpoints, Route } from "../../gateway/snapshot.ts";
 import type { EndpointSlice, Service } from "../objects.ts";
 import { sameItems } from "../same-items.ts";
+import type { BackendName } from "./backends.ts";
 import type { Attachment, ResolvedBackends } from "./draft.ts";
 import type { CompiledMatches } from "./matches.ts";
 import type { RouteOutcome } from "./plan.ts";
@@ -43,6 +44,8 @@ export class RouteMemory {
   readonly matches = new Cell<CompiledMatches>();
   readonly backends = new Cell<ResolvedBackends>();
   readonly outcome = new Cell<RouteOutcome>();
+  /** Its backendRefs with the names that they are looked up by. */
+  readonly refs = new Cell<readonly BackendName[]>();
   readonly #targets = new Map<string, TargetMemory>();
 
   constructor(parsed: unknown, created: number) {
@@ -60,23 +63,74 @@ export class RouteMemory {
   }
 }
 
+/** One backend and what it was found in. */
 export interface KnownBackend {
-  readonly service: Service;
-  readonly slices: readonly EndpointSlice[];
-  readonly backend: BackendEndpoints;
+  service: Service;
+  slices: readonly EndpointSlice[];
+  backend: BackendEndpoints;
+  /** Number of the translation that looked at it last. */
+  lookedAt: number;
 }
 
 export class TranslationMemory {
-  routes: ReadonlyMap<string, RouteMemory> = new Map();
-  backends: ReadonlyMap<string, KnownBackend> = new Map();
+  readonly routes = new Map<string, RouteMemory>();
+  readonly backends = new Map<string, KnownBackend>();
+  readonly slices = new SliceIndex();
   surroundings: readonly unknown[] = [];
-  readonly lists = new Map<string, readonly object[]>();
+  /** How many translations there have been. */
+  translations = 0;
+  readonly #lists = new Map<string, readonly object[]>();
+  #keys: readonly string[] = [];
 
   /** The same array as last time while it has the same items. `name` says which list it is. */
   sameList<T extends object>(name: string, list: readonly T[]): readonly T[] {
-    const known = this.lists.get(name) as readonly T[] | undefined;
+    const known = this.#lists.get(name) as readonly T[] | undefined;
     if (known !== undefined && sameItems(known, list)) return known;
-    this.lists.set(name, list);
+    this.#lists.set(name, list);
     return list;
   }
+
+  /** The keys of the map, sorted. */
+  sortedKeys(map: ReadonlyMap<string, unknown>): readonly string[] {
+    if (this.#keys.length !== map.size || !this.#keys.every((key) => map.has(key))) this.#keys = [...map.keys()].sort();
+    return this.#keys;
+  }
+}
+
+const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+
+/** EndpointSlices by the `namespace/name` of their Service. */
+export class SliceIndex {
+  readonly #known = new Map<string, { readonly slice: EndpointSlice; readonly service: string | undefined }>();
+  #byService: ReadonlyMap<string, readonly EndpointSlice[]> = new Map();
+
+  update(slices: ReadonlyMap<string, EndpointSlice>): ReadonlyMap<string, readonly EndpointSlice[]> {
+    let changed = forgetMissing(this.#known, slices);
+    for (const [key, slice] of slices) {
+      if (this.#known.get(key)?.slice === slice) continue;
+      const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+      this.#known.set(key, { slice, service: service && `${slice.metadata.namespace}/${service}` });
+      changed = true;
+    }
+    if (changed) this.#byService = this.#group();
+    return this.#byService;
+  }
+
+  #group(): ReadonlyMap<string, readonly EndpointSlice[]> {
+    const byService = new Map<string, EndpointSlice[]>();
+    for (const { slice, service } of this.#known.values()) {
+      if (service === undefined) continue;
+      const list = byService.get(service);
+      if (list === undefined) byService.set(service, [slice]);
+      else list.push(slice);
+    }
+    return byService;
+  }
+}
+
+/** Drops what is not in `present`; true when there was any. */
+export function forgetMissing(known: Map<string, unknown>, present: ReadonlyMap<string, unknown>): boolean {
+  const before = known.size;
+  for (const key of known.keys()) if (!present.has(key)) known.delete(key);
+  return known.size !== before;
 }

@@ -2,7 +2,7 @@
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Secret } from "../objects.ts";
-import type { Resolved } from "./backends.ts";
+import { backendName, type Resolved } from "./backends.ts";
 import type { Objection } from "./condition.ts";
 import type { Context, ResolvedBackends, RouteDraft, TargetDraft } from "./draft.ts";
 import { notPermitted, type Referrer } from "./grants.ts";
@@ -31,7 +31,8 @@ function resolveBackends(
   spec: WebSocketRouteSpec,
   context: Context,
 ): ResolvedBackends {
-  const resolved = (spec.backendRefs ?? []).map((ref) => context.backends.resolve(ref, namespace));
+  const names = memory.refs.get(NOTHING, () => (spec.backendRefs ?? []).map((ref) => backendName(ref, namespace)));
+  const resolved = names.map((name) => context.backends.resolve(name, namespace));
   return memory.backends.get(resolved.map(identityOf), () => {
     const backends: ResolvedBackends["backends"][number][] = [];
     const objections: Objection[] = [];
@@ -42,6 +43,9 @@ function resolveBackends(
     return { backends, objections };
   });
 }
+
+/** A spec never changes, and the memory of a route is that of its spec. */
+const NOTHING: readonly unknown[] = [];
 
 /** What tells two answers apart. */
 function identityOf(resolved: Resolved): unknown {

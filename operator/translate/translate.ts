@@ -4,10 +4,10 @@ import type { Cluster, RouteEntry } from "../cluster.ts";
 import { attach, surroundingsOf } from "./attach.ts";
 import { BackendResolver } from "./backends.ts";
 import { conflictStep } from "./conflicts.ts";
-import type { Context, RouteDraft } from "./draft.ts";
+import type { Attachment, Context, ResolvedBackends, RouteDraft } from "./draft.ts";
 import { draftGateways } from "./gateways.ts";
 import { checkMatches } from "./matches.ts";
-import { RouteMemory, TranslationMemory } from "./memory.ts";
+import { forgetMissing, RouteMemory, TranslationMemory } from "./memory.ts";
 import { gatewayOutcome, planGateway, routeOutcome } from "./outcome.ts";
 import type { TranslateOptions, Translation } from "./plan.ts";
 import { resolveReferences } from "./resolve.ts";
@@ -30,16 +30,15 @@ const steps = (): readonly Step[] => [
  * @param memory - of the translation before, to save work and to keep the identity of what has not changed; it is brought up to date
  */
 export function translate(cluster: Cluster, options: TranslateOptions, memory = new TranslationMemory()): Translation {
+  memory.translations++;
   const gateways = draftGateways(cluster);
-  const backends = new BackendResolver({ cluster, options, before: memory.backends });
-  const surroundings = surroundingsOf({ cluster, gateways }, memory.surroundings);
-  const context: Context = { cluster, gateways, backends, surroundings };
+  const backends = new BackendResolver({ cluster, options, memory });
+  memory.surroundings = surroundingsOf({ cluster, gateways }, memory.surroundings);
+  const context: Context = { cluster, gateways, backends, surroundings: memory.surroundings };
   const byName = draftRoutes(cluster, memory);
   const byAge = byName.toSorted((a, b) => a.created - b.created);
   for (const step of steps()) for (const draft of byAge) step(draft, context);
-  memory.surroundings = surroundings;
-  memory.backends = backends.known;
-  memory.routes = new Map(byName.map((draft) => [draft.key, draft.memory]));
+  forgetUnused(memory, cluster);
   return {
     plans: [...gateways.values()].flatMap((gateway) => planGateway(gateway, byName, memory) ?? []),
     gateways: [...gateways.values()].map((gateway) => gatewayOutcome(gateway, byName)),
@@ -47,14 +46,27 @@ export function translate(cluster: Cluster, options: TranslateOptions, memory = 
   };
 }
 
-function draftRoutes(cluster: Cluster, memory: TranslationMemory): RouteDraft[] {
-  const drafts = Array.from(cluster.routes, ([key, entry]) => draftRoute(key, entry, memory.routes.get(key)));
-  return drafts.sort((a, b) => (a.key < b.key ? -1 : 1));
+function forgetUnused({ routes, backends, translations }: TranslationMemory, cluster: Cluster): void {
+  forgetMissing(routes, cluster.routes);
+  for (const [id, { lookedAt }] of backends) if (lookedAt !== translations) backends.delete(id);
 }
 
-function draftRoute(key: string, entry: RouteEntry, known: RouteMemory | undefined): RouteDraft {
+function draftRoutes(cluster: Cluster, memory: TranslationMemory): RouteDraft[] {
+  const drafts: RouteDraft[] = [];
+  for (const key of memory.sortedKeys(cluster.routes)) {
+    const entry = cluster.routes.get(key);
+    if (entry !== undefined) drafts.push(draftRoute(key, entry, memory.routes));
+  }
+  return drafts;
+}
+
+function draftRoute(key: string, entry: RouteEntry, memories: Map<string, RouteMemory>): RouteDraft {
   const { metadata, parsed } = entry;
-  const memory = known?.parsed === parsed ? known : new RouteMemory(parsed, createdAt(entry));
+  let memory = memories.get(key);
+  if (memory?.parsed !== parsed) {
+    memory = new RouteMemory(parsed, createdAt(entry));
+    memories.set(key, memory);
+  }
   return {
     key,
     namespace: metadata.namespace ?? "default",
@@ -64,11 +76,14 @@ function draftRoute(key: string, entry: RouteEntry, known: RouteMemory | undefin
     spec: parsed.ok ? parsed.value.spec : undefined,
     memory,
     rejected: parsed.ok ? undefined : { reason: "Invalid", message: formatProblems(parsed.problems) },
-    attachment: { rejected: undefined, parents: [], targets: [] },
-    backends: { backends: [], objections: [] },
+    attachment: UNATTACHED,
+    backends: NO_BACKENDS,
     targets: [],
   };
 }
+
+const UNATTACHED: Attachment = { rejected: undefined, parents: [], targets: [] };
+const NO_BACKENDS: ResolvedBackends = { backends: [], objections: [] };
 
 /** Seconds since the epoch, which is all that the API server tells; 0 where it is not known. */
 function createdAt({ metadata }: RouteEntry): number {
