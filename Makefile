@@ -34,13 +34,15 @@ unit: setup ## Tests that need nothing but this checkout
 integration: setup-test ## Tests against a real API server, Redis and browser
 	npm test --silent -- --selectProjects integration --runInBand
 
-generate: setup ## CRDs, editor schemas and the reference from the zod schemas
+generate: setup ## CRDs, editor schemas, the chart's schema and the reference from their sources
 	node crds/generate.ts
 	node docs/generate.ts
+	node charts/generate.ts
 
 verify-generate: setup ## Fail when a generated file is not what its source makes
 	node crds/generate.ts --check
 	node docs/generate.ts --check
+	node charts/generate.ts --check
 
 golden: setup ## Write the golden outputs anew; read the diff before you commit it
 	node test/golden/update.ts
