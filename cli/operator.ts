@@ -1,10 +1,7 @@
 import { Command, Option } from "commander";
-import { createLog } from "../gateway/log.ts";
-import { createKubeClient } from "../kube/client.ts";
-import { runOperator } from "../operator/main.ts";
 import { adminPortOption, contextOption, kubeconfigOption, logLevelOption, parseAddress } from "./options.ts";
 
-interface OperatorCommandOptions {
+export interface OperatorCommandOptions {
   readonly allowExternalName: boolean;
   readonly gatewayImage?: string;
   readonly gatewayImagePullSecret: readonly string[];
@@ -54,37 +51,5 @@ export function operatorCommand(): Command {
     .addOption(kubeconfigOption())
     .addOption(contextOption())
     .addOption(logLevelOption())
-    .action((options: OperatorCommandOptions) => operate(options));
-}
-
-async function operate(options: OperatorCommandOptions): Promise<void> {
-  const log = createLog({ level: options.logLevel });
-  const client = createKubeClient({ kubeconfig: options.kubeconfig, context: options.context });
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      log.info({ event: "exit", signal }, "stopping");
-      stop.abort();
-    });
-  }
-  await runOperator({
-    client,
-    options: {
-      externalNames: options.allowExternalName ? "Allow" : "Refuse",
-      ...gatewayImage(options),
-      adminHost: options.host,
-      adminPort: options.adminPort,
-    },
-    log,
-    signal: stop.signal,
-  });
-  client.close();
-}
-
-/** An environment variable names several Secrets with blanks between. */
-function gatewayImage({ gatewayImage: image, gatewayImagePullSecret }: OperatorCommandOptions) {
-  const pullSecrets = [gatewayImagePullSecret]
-    .flat()
-    .flatMap((names) => names.split(/\s+/).filter((name) => name !== ""));
-  return image === undefined || image === "" ? {} : { gatewayImage: { image, pullSecrets } };
+    .action(async (options: OperatorCommandOptions) => (await import("./operate.ts")).operate(options));
 }
