@@ -141,7 +141,13 @@ export class Ports {
     }));
     const wanted = new Set(groups.map(({ id }) => id));
     for (const id of [...this.#open.keys()]) if (!wanted.has(id)) this.#close(id);
-    for (const group of groups) failures.push(...(await this.#bring(group, secrets)));
+    for (const group of groups) {
+      try {
+        failures.push(...(await this.#bring(group, secrets)));
+      } catch (error) {
+        failures.push(...failuresOf(group, "port", errorMessage(error)));
+      }
+    }
     return failures;
   }
 
@@ -158,11 +164,7 @@ export class Ports {
     if (!usable) {
       return failures.length > 0 ? failures : failuresOf(group, "certificate", "it has no certificate");
     }
-    try {
-      await this.#listen(group, certificates);
-    } catch (error) {
-      failures.push(...failuresOf(group, "port", errorMessage(error)));
-    }
+    await this.#listen(group, certificates);
     return failures;
   }
 
@@ -185,6 +187,10 @@ export class Ports {
         resolve();
       });
     });
+    if (this.#stopped) {
+      server.close();
+      return;
+    }
     server.on("error", (error) => this.#options.log.error({ event: "port", err: error }, "a port failed"));
     this.#open.set(group.id, open);
     const names = group.listeners.map(({ name }) => name);
