@@ -21,7 +21,7 @@ export function flips(before: unknown, after: WithConditions): Flip[] {
   const old = conditionsOf(before);
   const now = conditionsOf(after);
   return [...now.values()].flatMap((condition) => {
-    const was = old.get(condition.type)?.status;
+    const was = statusToldOf(old.get(condition.type));
     if (was === condition.status || condition.status === "Unknown" || isPassing(condition.type, now, old)) return [];
     const isGood = condition.status === "True";
     if (was === undefined && isGood && condition.type !== "Ready") return [];
@@ -33,6 +33,11 @@ export function flips(before: unknown, after: WithConditions): Flip[] {
 
 /** Of Programmed: what other conditions tell, or what is over in a moment. */
 const QUIET: ReadonlySet<string> = new Set(["Programmed", "Pending", "NotAccepted"] satisfies Reason[]);
+
+/** What people were told last: of a Programmed that was only on its way they were told nothing. */
+function statusToldOf(condition: Condition | undefined): Condition["status"] | undefined {
+  return condition?.type === "Programmed" && QUIET.has(condition.reason) ? undefined : condition?.status;
+}
 
 function isPassing(type: string, now: ReadonlyMap<string, Condition>, old: ReadonlyMap<string, Condition>): boolean {
   if (type === "Programmed") return QUIET.has(now.get(type)?.reason ?? "");
