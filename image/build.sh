@@ -12,13 +12,20 @@ set -euo pipefail
 
 readonly NPM_VERSION=11.19.1
 readonly SUITE=bookworm
+readonly STORE_LIMIT_MIB=8192
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast}/image
 
 say() { echo "image: $*" >&2; }
 
-# The images are kept apart from the system's own.
-in_store() { buildah --root "$cache/store" --runroot "$cache/run" "$@"; }
+# The images are kept apart from the system's own. What buildah notes of its mounts must not outlive them.
+in_store() { buildah --root "$cache/store" --runroot "$state" "$@"; }
+
+# Steps of earlier builds make the next one fast; they are let go when they take too much.
+tidy_store() {
+	in_store rm --all >/dev/null # containers of builds that failed
+	if (($(du -sm "$cache/store" | cut -f1) > STORE_LIMIT_MIB)); then in_store rmi --prune >&2; fi
+}
 
 field() { node -p "require('$project/package.json').$1"; }
 
@@ -30,7 +37,8 @@ make_build_image() {
 		return
 	fi
 	say "making $name from Debian's packages (a minute or two, once)"
-	dir=$(mktemp -d)
+	dir=$state/build-image
+	mkdir "$dir"
 	arch=$(node -p process.arch)
 	mmdebstrap --quiet --variant=minbase --include=ca-certificates,binutils "$SUITE" "$dir/root.tar" >&2
 	npm install --prefix "$dir/npm" --no-save --ignore-scripts --no-audit --no-fund --loglevel=error \
@@ -42,20 +50,20 @@ make_build_image() {
 	in_store run --isolation chroot "$container" -- \
 		ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm >&2
 	in_store commit --quiet --rm "$container" "$name" >&2
-	rm -rf "$dir"
 	echo "$name"
 }
 
 bud() { in_store bud --isolation chroot --network host --layers --format docker "$@" "$project" >&2; }
 
 main() {
-	local version tag archive arguments=() base=${BASE_IMAGE:-localhost/holdfast-base:$SUITE}
+	local tag version archive arguments=() base=${BASE_IMAGE:-localhost/holdfast-base:$SUITE}
 	version=$(field version)
 	tag=${1:-localhost/holdfast:$version}
 	archive=$cache/holdfast-$version.tar
 	mkdir -p "$cache"
 	exec 9>"$cache/lock"
 	flock 9
+	tidy_store
 
 	arguments=(--build-arg "BUILD_IMAGE=${BUILD_IMAGE:-$(make_build_image "$(field devDependencies.node)")}")
 	[[ ! -f $HOME/.npmrc ]] || arguments+=(--secret "id=npmrc,src=$HOME/.npmrc")
@@ -70,4 +78,12 @@ main() {
 	echo "$archive"
 }
 
-main "$@"
+# In a mount namespace, so that what buildah mounts goes with it, even when a build fails.
+if [[ ${HOLDFAST_BUILD_STATE:-} == "" ]]; then
+	state=$(mktemp -d)
+	trap 'rm -rf "$state"' EXIT
+	HOLDFAST_BUILD_STATE=$state unshare --mount "$0" "$@"
+else
+	state=$HOLDFAST_BUILD_STATE
+	main "$@"
+fi
