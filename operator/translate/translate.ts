@@ -31,7 +31,7 @@ const steps = (): readonly Step[] => [
  */
 export function translate(cluster: Cluster, options: TranslateOptions, memory = new TranslationMemory()): Translation {
   memory.translations++;
-  const gateways = draftGateways(cluster);
+  const gateways = draftGateways(cluster, options);
   const backends = new BackendResolver({ cluster, options, memory });
   memory.surroundings = surroundingsOf({ cluster, gateways }, memory.surroundings);
   const context: Context = { cluster, gateways, backends, surroundings: memory.surroundings };
