@@ -44,7 +44,7 @@ function describe(schema: JsonSchema, values: readonly ChartValue[]): JsonSchema
 }
 
 function setAt(schema: JsonSchema, [name, ...rest]: readonly string[], description: string): JsonSchema {
-  if (name === undefined) return { description, ...schema, ...{ description } };
+  if (name === undefined) return { ...schema, description };
   const properties = schema.properties as Properties | undefined;
   const child = properties?.[name];
   if (child === undefined) throw new Error(`values-schema.ts does not know ${name}`);

@@ -22,6 +22,7 @@ export const REASONS = {
   ResolvedRefs: "Every reference is resolved.",
   BackendNotFound: "A Service, or the port of a Service, does not exist.",
   SecretNotFound: "A Secret, or the key in it, does not exist.",
+  SecretForbidden: "The operator may not read a Secret; the message names it and its namespace.",
   ConfigMapNotFound: "A ConfigMap, or the key in it, does not exist.",
   InvalidCertificate: "A certificate or its private key cannot be read, or they do not belong together.",
   RefNotPermitted: "A reference leads to another namespace that has no ReferenceGrant for it.",
@@ -32,6 +33,8 @@ export const REASONS = {
   SnapshotRefused: "A gateway pod refused the configuration; the message has its words.",
   ConfigTooLarge: "The configuration does not fit; the pods keep the last one.",
   ObjectNotOwned: "An object that the operator would write exists and belongs to somebody else.",
+  WriteForbidden:
+    "The operator may not write the gateway's configuration there; the message has the API server's words.",
   FleetRefused: "The API server refused an object of the gateway's fleet; the message has its words.",
   Ready: "Accepted, resolved and programmed, and all known gateway pods are ready.",
   NotAccepted: "The object is not accepted.",

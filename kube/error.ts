@@ -54,3 +54,8 @@ export function isNotFound(error: unknown): boolean {
 export function isConflict(error: unknown): boolean {
   return error instanceof KubeError && error.status === 409;
 }
+
+/** A role is missing; the message says who lacks which one. */
+export function isForbidden(error: unknown): error is KubeError {
+  return error instanceof KubeError && error.status === 403;
+}

@@ -51,6 +51,8 @@ export interface Cluster {
   readonly endpointSlices: ReadonlyMap<string, EndpointSlice>;
   /** Only those that `referencedNames` names, the gateways' own Secrets among them. An absent one does not exist. */
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** What of these the API server does not let the operator read, as `secrets namespace/name`. */
+  readonly forbidden: ReadonlySet<string>;
   /** Only those that `referencedNames` names. */
   readonly configMaps: ReadonlyMap<string, ConfigMap>;
   readonly namespaces: ReadonlyMap<string, Namespace>;
@@ -68,6 +70,7 @@ export interface ClusterStore extends Cluster {
   readonly services: Map<string, Service>;
   readonly endpointSlices: Map<string, EndpointSlice>;
   readonly secrets: Map<string, Secret>;
+  readonly forbidden: Set<string>;
   readonly configMaps: Map<string, ConfigMap>;
   readonly namespaces: Map<string, Namespace>;
   referenceGrants: Map<string, ReferenceGrant> | "notInstalled";
@@ -82,6 +85,7 @@ export function createClusterStore(): ClusterStore {
     services: new Map(),
     endpointSlices: new Map(),
     secrets: new Map(),
+    forbidden: new Set(),
     configMaps: new Map(),
     namespaces: new Map(),
     referenceGrants: "notInstalled",

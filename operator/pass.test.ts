@@ -33,7 +33,7 @@ class Rig {
     const result = pass({ cluster, memory, now, random, options: { externalNames: "Refuse" }, ...input });
     this.memory = result.memory;
     for (const { plan, rendered } of result.gateways) {
-      if (!rendered.ok || input.notOwned?.has(plan.key)) continue;
+      if (!rendered.ok || input.blocked?.has(plan.key)) continue;
       cluster.indexes.set("holdfast/holdfast-public", rendered.objects.index);
       cluster.secrets.set("holdfast/holdfast-public", rendered.objects.secret);
     }
@@ -184,9 +184,27 @@ describe("Programmed", () => {
   it("tells of objects that belong to somebody else, for the routes too", () => {
     const rig = new Rig(makeCluster(routeObject("chat")));
     rig.says("a", { sequence: 0 });
-    const notOwned = new Map([[GATEWAY, "ConfigMap holdfast/holdfast-public is not ours"]]);
-    rig.pass({ notOwned });
+    const message = "ConfigMap holdfast/holdfast-public is not ours";
+    rig.pass({ blocked: new Map([[GATEWAY, { reason: "ObjectNotOwned", message }]]) });
     expect(rig.said("chat", "Programmed")).toBe("False ObjectNotOwned: ConfigMap holdfast/holdfast-public is not ours");
+  });
+});
+
+describe("a Secret that the operator may not read", () => {
+  const authentication = { apiKeys: { secretRef: { name: "keys" }, sources: [{ header: "X-Api-Key" }] } };
+
+  it("is told from one that does not exist, both ways", () => {
+    const rig = new Rig(makeCluster(routeObject("chat", { authentication })));
+    rig.pass();
+    expect(rig.said("chat", "ResolvedRefs")).toBe("False SecretNotFound: Secret apps/keys does not exist");
+    rig.cluster.forbidden.add("secrets apps/keys");
+    rig.pass();
+    expect(rig.said("chat", "ResolvedRefs")).toMatch(
+      /^False SecretForbidden: Secret apps\/keys may not be read: .* in namespace apps \(rbac.secretNamespaces/,
+    );
+    rig.cluster.forbidden.clear();
+    rig.pass();
+    expect(rig.said("chat", "ResolvedRefs")).toBe("False SecretNotFound: Secret apps/keys does not exist");
   });
 });
 

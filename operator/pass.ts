@@ -54,10 +54,10 @@ export interface PassInput {
   readonly memory: PassMemory;
   readonly options: TranslateOptions;
   /**
-   * Gateways (by key) whose objects the last pass could not write because somebody else's are in the way, with words for people:
-   * `Programmed=False/ObjectNotOwned`, for their routes too.
+   * Gateways (by key) whose objects the last pass could not write because somebody else's are in the way, or because it may not:
+   * `Programmed=False`, for their routes too.
    */
-  readonly notOwned?: ReadonlyMap<string, string>;
+  readonly blocked?: ReadonlyMap<string, Objection>;
   /** What is known of the fleets (by gateway key) that the operator runs; undefined when it runs none. */
   readonly fleets?: ReadonlyMap<string, FleetView> | undefined;
   /** ms since the epoch. */
@@ -186,15 +186,14 @@ function servingOf({ translation, gateways, input }: Rendering): ReadonlyMap<str
       const own = rendered.get(gateway.key);
       const index = own?.ok ? own.index : readIndex(input.cluster.indexes.get(indexKey(gateway)));
       const fleet = input.fleets?.get(gateway.key);
-      const blocked = blockedBy(own, input.notOwned?.get(gateway.key)) ?? fleet?.objection;
+      const blocked = input.blocked?.get(gateway.key) ?? tooLarge(own) ?? fleet?.objection;
       const said = { pods: pods.get(gateway.key) ?? [], fleet: fleet?.facts };
       return [gateway.key, readServing({ ...said, sequence: index?.sequence ?? 0, blocked, now: input.now })];
     }),
   );
 }
 
-function blockedBy(rendered: RenderedSnapshot | undefined, notOwned: string | undefined): Objection | undefined {
-  if (notOwned !== undefined) return { reason: "ObjectNotOwned", message: notOwned };
+function tooLarge(rendered: RenderedSnapshot | undefined): Objection | undefined {
   return rendered === undefined || rendered.ok ? undefined : { reason: "ConfigTooLarge", message: rendered.message };
 }
 

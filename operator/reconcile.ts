@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
+import { isForbidden } from "../kube/error.ts";
 import { RESOURCES, type Resource } from "../kube/resources.ts";
 import { applySnapshot } from "./apply.ts";
 import { readAcknowledgement } from "./cluster.ts";
@@ -13,6 +14,7 @@ import { emptyMemory, type PassMemory, type PassResult, pass } from "./pass.ts";
 import { referencedNames } from "./references.ts";
 import { Retries } from "./retries.ts";
 import type { StatusWrite } from "./status-writer.ts";
+import type { Objection } from "./translate/condition.ts";
 import type { TranslateOptions } from "./translate/plan.ts";
 import type { ClusterWatch } from "./watch.ts";
 
@@ -46,7 +48,7 @@ export class Reconciler {
   readonly #options: ReconcileOptions;
   readonly #collector = new Collector();
   readonly #retries: Retries;
-  readonly #notOwned = new Map<string, string>();
+  readonly #blocked = new Map<string, Objection>();
   #memory: PassMemory = emptyMemory();
   #changed = true;
   #decidedAt = Number.NEGATIVE_INFINITY;
@@ -88,9 +90,8 @@ export class Reconciler {
     this.#decidedAt = now;
     this.#decideBy = Number.POSITIVE_INFINITY;
     try {
-      const notOwned = this.#notOwned;
       const { cluster } = watch;
-      const known = { notOwned, fleets: fleet?.view(cluster) };
+      const known = { blocked: this.#blocked, fleets: fleet?.view(cluster) };
       const result = pass({ cluster, memory: this.#memory, options: translate, ...known, now, random: randomBytes });
       this.#memory = result.memory;
       await this.#applyAll(result.gateways);
@@ -127,7 +128,7 @@ export class Reconciler {
   async #applyAll(gateways: PassResult["gateways"]): Promise<void> {
     const keys = new Set(gateways.map(({ plan }) => plan.key));
     this.#retries.keepOnly(keys);
-    for (const key of this.#notOwned.keys()) if (!keys.has(key)) this.#notOwned.delete(key);
+    for (const key of this.#blocked.keys()) if (!keys.has(key)) this.#blocked.delete(key);
     await inParallel(gateways, GATEWAYS_AT_A_TIME, (gateway) => this.#applyOne(gateway));
   }
 
@@ -139,22 +140,23 @@ export class Reconciler {
     try {
       const outcome = await applySnapshot({ client, watch, onWrite, signal }, rendered.objects);
       this.#retries.succeeded(key);
-      this.#noteOwnership(key, outcome.ok ? undefined : outcome.message);
+      this.#note(key, outcome.ok ? undefined : { reason: "ObjectNotOwned", message: outcome.message });
     } catch (error) {
       if (signal.aborted) return;
       const retryInMs = this.#retries.failed(key, clock.now());
       onError(`the snapshot of gateway ${key}`, error, retryInMs);
+      if (isForbidden(error)) this.#note(key, { reason: "WriteForbidden", message: error.message });
       this.decideBy(clock.now() + retryInMs);
     }
   }
 
   /** The status has to tell it, which takes another pass; while it lasts, we look again now and then. */
-  #noteOwnership(key: string, message: string | undefined): void {
+  #note(key: string, objection: Objection | undefined): void {
     const { clock } = this.#options;
-    if (this.#notOwned.get(key) !== message) this.decideBy(clock.now());
-    if (message === undefined) this.#notOwned.delete(key);
+    if (this.#blocked.get(key)?.message !== objection?.message) this.decideBy(clock.now());
+    if (objection === undefined) this.#blocked.delete(key);
     else {
-      this.#notOwned.set(key, message);
+      this.#blocked.set(key, objection);
       this.decideBy(clock.now() + BACKOFF.maxMs);
     }
   }

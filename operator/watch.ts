@@ -5,7 +5,7 @@
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
-import { isNotFound, KubeError } from "../kube/error.ts";
+import { isForbidden, isNotFound } from "../kube/error.ts";
 import { type ListWatchOptions, type ListWatchState, leanObject, listWatch } from "../kube/listwatch.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { RESOURCES } from "../kube/resources.ts";
@@ -109,6 +109,7 @@ class Watches implements ClusterWatch {
       stop.abort();
       followed.delete(key);
       this.cluster[kind].delete(key);
+      this.cluster.forbidden.delete(`${kind} ${key}`);
       this.#unsynced.delete(`${kind} ${key}`);
     }
     for (const key of wanted) {
@@ -167,8 +168,7 @@ class Watches implements ClusterWatch {
       this.cluster.referenceGrants = "notInstalled";
     } else {
       this.#options.onState(what, state);
-      // What we may not read is for a route as if it were not there; it must not hold up all the others.
-      if (intake.definition === "named" && isForbidden(state)) this.#synced(what);
+      if (intake.definition === "named") this.#noteForbidden(what, state);
       if (state.state !== "synced") return;
       if (intake.definition === "optional" && this.cluster.referenceGrants === "notInstalled") {
         this.cluster.referenceGrants = new Map();
@@ -176,6 +176,17 @@ class Watches implements ClusterWatch {
       }
     }
     this.#synced(what);
+  }
+
+  /** What we may not read is for a route as if it were not there; it must not hold up all the others. */
+  #noteForbidden(what: string, state: ListWatchState): void {
+    const forbidden = state.state === "failed" && isForbidden(state.error);
+    if (!forbidden && state.state !== "synced") return;
+    const before = this.cluster.forbidden.has(what);
+    if (forbidden) this.cluster.forbidden.add(what);
+    else this.cluster.forbidden.delete(what);
+    if (before !== forbidden) this.#wake("now");
+    if (forbidden) this.#synced(what);
   }
 
   #synced(what: string): void {
@@ -202,10 +213,6 @@ function partIntake(parts: Map<string, KubernetesObject>): Intake {
     },
     remove: (_context, object) => (parts.delete(namespacedName(object)) ? "now" : "no"),
   };
-}
-
-function isForbidden(state: ListWatchState): boolean {
-  return state.state === "failed" && state.error instanceof KubeError && state.error.status === 403;
 }
 
 function withoutContent({ data: _data, binaryData: _binaryData, ...object }: ConfigMap): KubernetesObject {

@@ -5,7 +5,7 @@ import type { Cluster } from "../cluster.ts";
 import type { Secret } from "../objects.ts";
 import type { Objection } from "./condition.ts";
 import { notPermitted } from "./grants.ts";
-import { SECRET_KEYS, valuesOf } from "./secrets.ts";
+import { SECRET_KEYS, valuesOf, withoutSecret } from "./secrets.ts";
 
 type Certificate = Listener["certificates"][number];
 
@@ -34,7 +34,7 @@ export function resolveCertificates(
     const secret = cluster.secrets.get(`${namespace}/${name}`);
     const objection =
       notPermitted(cluster.referenceGrants, from, { kind: "Secret", namespace, name }) ??
-      missing(secret, `${namespace}/${name}`);
+      (secret === undefined ? withoutSecret(cluster, `${namespace}/${name}`) : undefined);
     const checked = objection === undefined && secret !== undefined ? check(secret) : undefined;
     if (checked === undefined || "message" in checked) {
       objections.push(
@@ -47,10 +47,6 @@ export function resolveCertificates(
     secretValues.set(cert, checked.cert).set(key, checked.key);
   }
   return { certificates, secretValues, objections };
-}
-
-function missing(secret: Secret | undefined, name: string): Objection | undefined {
-  return secret === undefined ? { reason: "SecretNotFound", message: `Secret ${name} does not exist` } : undefined;
 }
 
 type Checked =

@@ -9,7 +9,7 @@ import { type ResolvedCertificates, resolveCertificates } from "./certificates.t
 import { joined, type Objection } from "./condition.ts";
 import type { GatewayDraft, ListenerDraft } from "./draft.ts";
 import type { TranslateOptions } from "./plan.ts";
-import { oneLine, SECRET_KEYS, valuesOf } from "./secrets.ts";
+import { oneLine, SECRET_KEYS, valuesOf, withoutSecret } from "./secrets.ts";
 import { unsupportedInGateway } from "./supported.ts";
 
 /** Every gateway of the cluster, by `namespace/name`, sorted. */
@@ -97,10 +97,13 @@ function resolveRedis(cluster: Cluster, { redis }: WebSocketGatewaySpec, namespa
   if (secretRef === undefined)
     return { settings: { type, ...(url === undefined ? {} : { url }) }, secretValues: new Map(), objections: [] };
   const settings = { type, secretKey: SECRET_KEYS.redisUrl } as const;
-  const secret = cluster.secrets.get(`${namespace}/${secretRef.name}`);
+  const key = `${namespace}/${secretRef.name}`;
+  const secret = cluster.secrets.get(key);
   const value = secret === undefined ? undefined : valuesOf(secret).get(secretRef.key);
   if (value) return { settings, secretValues: new Map([[SECRET_KEYS.redisUrl, oneLine(value)]]), objections: [] };
-  const what = secret === undefined ? "does not exist" : `has no key ${secretRef.key}`;
-  const objection: Objection = { reason: "SecretNotFound", message: `Secret ${namespace}/${secretRef.name} ${what}` };
+  const objection: Objection =
+    secret === undefined
+      ? withoutSecret(cluster, key)
+      : { reason: "SecretNotFound", message: `Secret ${key} has no key ${secretRef.key}` };
   return { settings, secretValues: new Map(), objections: [objection] };
 }

@@ -6,7 +6,7 @@ import { backendName, type Resolved } from "./backends.ts";
 import type { Objection } from "./condition.ts";
 import type { Context, ResolvedBackends, RouteDraft, TargetDraft } from "./draft.ts";
 import { notPermitted, type Referrer } from "./grants.ts";
-import { oneLine, SECRET_KEYS, type SecretValues, valuesOf } from "./secrets.ts";
+import { oneLine, SECRET_KEYS, type SecretValues, valuesOf, withoutSecret } from "./secrets.ts";
 
 export interface ResolvedKeys {
   readonly secretValues: SecretValues;
@@ -83,17 +83,17 @@ function resolveApiKeys(
 ): ResolvedKeys {
   const objection = notPermitted(cluster.referenceGrants, from, { kind: "Secret", namespace, name });
   const secret = objection === undefined ? cluster.secrets.get(`${namespace}/${name}`) : undefined;
-  return target.memory.keys.get([secret, objection?.message, from.kind], () => {
-    if (objection !== undefined) return { ...NO_KEYS, objections: [objection] };
+  const lack = objection ?? (secret === undefined ? withoutSecret(cluster, `${namespace}/${name}`) : undefined);
+  return target.memory.keys.get([secret, lack?.message, from.kind], () => {
+    if (lack !== undefined || secret === undefined) return { ...NO_KEYS, objections: lack === undefined ? [] : [lack] };
     return copyKeys(secret, namespace, name);
   });
 }
 
-function copyKeys(secret: Secret | undefined, namespace: string, name: string): ResolvedKeys {
-  const values = secret === undefined ? [] : [...valuesOf(secret)].filter(([, value]) => oneLine(value) !== "");
+function copyKeys(secret: Secret, namespace: string, name: string): ResolvedKeys {
+  const values = [...valuesOf(secret)].filter(([, value]) => oneLine(value) !== "");
   if (values.length === 0) {
-    const what = secret === undefined ? "does not exist" : "holds no key";
-    const objection: Objection = { reason: "SecretNotFound", message: `Secret ${namespace}/${name} ${what}` };
+    const objection: Objection = { reason: "SecretNotFound", message: `Secret ${namespace}/${name} holds no key` };
     return { ...NO_KEYS, objections: [objection] };
   }
   const copies = values.map(([key, value]) => [SECRET_KEYS.apiKey(namespace, name, key), oneLine(value)] as const);

@@ -1,5 +1,7 @@
 /** Secret material that routes and gateways refer to, decoded, and the keys under which a gateway finds its copy. */
+import type { Cluster } from "../cluster.ts";
 import type { Secret } from "../objects.ts";
+import type { Objection } from "./condition.ts";
 
 /** The keys of a gateway's Secret: dots keep namespace, name and key apart, since neither of the first two is read back. */
 export const SECRET_KEYS = {
@@ -28,6 +30,14 @@ export function valuesOf(secret: Secret): SecretValues {
     decoded.set(secret, values);
   }
   return values;
+}
+
+/** Why there is no such Secret (`namespace/name`) to be had. */
+export function withoutSecret({ forbidden }: Pick<Cluster, "forbidden">, key: string): Objection {
+  if (!forbidden.has(`secrets ${key}`)) return { reason: "SecretNotFound", message: `Secret ${key} does not exist` };
+  const [namespace] = key.split("/");
+  const message = `Secret ${key} may not be read: the operator needs get, list and watch of secrets in namespace ${namespace} (rbac.secretNamespaces of the Helm chart)`;
+  return { reason: "SecretForbidden", message };
 }
 
 /** One line of text as people make it: `echo secret | base64` leaves a line feed that is not meant. */
