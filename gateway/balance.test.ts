@@ -257,6 +257,7 @@ describe("hashKeyOf", () => {
     hashKeyOf(handshake, makeRoute({ loadBalancing: { type: "ConsistentHash", key, maxLoad: 0 } }), {
       clientIP: "203.0.113.9",
       affinity: "seed~signature",
+      claims: { realm: { user: "u4" } },
     });
 
   it.each([
@@ -265,6 +266,8 @@ describe("hashKeyOf", () => {
     [{ type: "Header" as const, name: "X-User" }, "u2"],
     [{ type: "QueryParam" as const, name: "user" }, "u1"],
     [{ type: "Cookie" as const, name: "user" }, "u3"],
+    [{ type: "Claim" as const, name: "realm.user" }, "u4"],
+    [{ type: "Claim" as const, name: "none" }, "seed~signature"],
     [{ type: "Header" as const, name: "X-None" }, "seed~signature"],
     [{ type: "QueryParam" as const, name: "none" }, "seed~signature"],
     [{ type: "Cookie" as const, name: "none" }, "seed~signature"],

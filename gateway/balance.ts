@@ -9,6 +9,7 @@
  * same endpoint for a key without talking. Its load bound counts this process's connections: an endpoint over
  * `maxLoad` percent of its fair share is passed over for the next in the key's rank.
  */
+import { type Claims, claimText } from "./auth/claims.ts";
 import { type Handshake, queryParameter } from "./handshake.ts";
 import type { Endpoint, Route } from "./snapshot.ts";
 
@@ -80,11 +81,11 @@ export function endpointKey(endpoint: Endpoint): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** What ConsistentHash hashes; the affinity where the named header, parameter or cookie is missing. */
+/** What ConsistentHash hashes; the affinity where the named header, parameter, cookie or claim is missing. */
 export function hashKeyOf(
   handshake: Handshake,
   route: Route,
-  ids: { readonly clientIP: string; readonly affinity: string },
+  ids: { readonly clientIP: string; readonly affinity: string; readonly claims: Claims },
 ): string {
   const { type, name = "" } = route.loadBalancing.key;
   switch (type) {
@@ -98,6 +99,8 @@ export function hashKeyOf(
       return queryParameter(handshake, name) ?? ids.affinity;
     case "Cookie":
       return handshake.cookies.get(name) ?? ids.affinity;
+    case "Claim":
+      return claimText(ids.claims, name) ?? ids.affinity;
   }
 }
 

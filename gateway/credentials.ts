@@ -1,15 +1,10 @@
 /** Who a client is. API keys are compared as digests and in constant time, and every configured key is tried. */
 import { hash, timingSafeEqual } from "node:crypto";
+import { ANONYMOUS, type Principal, principalOf } from "./auth/principal.ts";
 import { type Handshake, queryParameter } from "./handshake.ts";
 import { type Refusal, refuse } from "./refusals.ts";
 import type { CredentialSource, Route, SecretMaterial } from "./snapshot.ts";
 
-export type Principal =
-  | { readonly kind: "anonymous" }
-  /** `name` is the key of the gateway's Secret, never the API key itself. */
-  | { readonly kind: "apiKey"; readonly name: string };
-
-const ANONYMOUS: Principal = { kind: "anonymous" };
 /** Digests of configured keys, beside the text that they were made of: a Secret may change under a live object. */
 const digests = new WeakMap<SecretMaterial, Map<string, { text: string; digest: Buffer }>>();
 
@@ -33,19 +28,25 @@ export function authenticate(handshake: Handshake, route: Route, secrets: Secret
   }
   return matched === undefined
     ? refuse("Unauthenticated", "the API key is not valid")
-    : { kind: "apiKey", name: matched };
+    : principalOf({ apiKey: matched });
 }
 
 /** Names of query parameters that carry credentials on this route; they never reach a backend or a log (A8). */
 export function credentialParameters(route: Route): string[] {
-  return (route.apiKeys?.sources ?? []).filter((source) => source.in === "query").map((source) => source.name);
+  return sourcesOf(route)
+    .filter((source) => source.in === "query")
+    .map((source) => source.name);
 }
 
 /** Whether an offered subprotocol is a credential (`bearer.<key>`), which is then never negotiated. */
 export function isCredentialProtocol(route: Route, protocol: string): boolean {
-  return (route.apiKeys?.sources ?? []).some((source) => {
+  return sourcesOf(route).some((source) => {
     return source.in === "protocol" && protocol.startsWith(protocolPrefix(source));
   });
+}
+
+function sourcesOf({ apiKeys, jwt }: Route): readonly CredentialSource[] {
+  return [...(apiKeys?.sources ?? []), ...(jwt?.sources ?? [])];
 }
 
 /** A subprotocol has no name beside its value, so both fields of its source are the prefix. */
@@ -53,7 +54,8 @@ function protocolPrefix(source: CredentialSource): string {
   return `${source.name}${source.prefix}`;
 }
 
-function presentedBy(handshake: Handshake, source: CredentialSource): string[] {
+/** The credentials that stand at one source of a handshake, without their prefix. */
+export function presentedBy(handshake: Handshake, source: CredentialSource): string[] {
   const prefix = source.in === "protocol" ? protocolPrefix(source) : source.prefix;
   return valuesAt(handshake, source)
     .filter((value) => value.length > prefix.length && hasPrefix(value, prefix, source.in))

@@ -4,8 +4,9 @@
  */
 import { type Admission, admit } from "./admit.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Principal } from "./auth/principal.ts";
 import { type ClientAddress, clientIP } from "./client-ip.ts";
-import { authenticate, type Principal } from "./credentials.ts";
+import { authenticate } from "./credentials.ts";
 import { type Handshake, parseHandshake, parseSubject, type RequestSubject } from "./handshake.ts";
 import { listenerFor, type PortGroup } from "./listeners.ts";
 import { type Matched, matchRequest } from "./match.ts";
@@ -27,6 +28,7 @@ export interface Plan extends Matched {
   readonly loaded: Loaded;
   readonly handshake: Handshake;
   readonly client: ClientAddress;
+  /** Who the client is by its API key; what a token or an authoriser says is still to be asked. */
   readonly principal: Principal;
   readonly admission: Admission;
 }

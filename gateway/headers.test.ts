@@ -13,6 +13,7 @@ function headOf(changes: Partial<UpstreamRequest> = {}): string {
     route,
     match: route.matches[0]!,
     client,
+    principal: { headers: [] },
     connectionId: "seed~signature.nonce",
     scheme: "ws",
     protocols: [],
@@ -93,6 +94,42 @@ describe("upstreamHead", () => {
       "x-forwarded-proto",
     ]);
     expect(head).toMatchObject({ connection: ["Upgrade"], host: ["chat.example.com"] });
+  });
+
+  it("tells who the client is in place of what the client says, also where there is nothing to tell (A9)", () => {
+    const jwt = {
+      forwardClaims: [
+        { claim: "sub", header: "X-User-Id" },
+        { claim: "email", header: "X-Email" },
+      ],
+    };
+    const external = { responseHeaders: ["X-Tenant"] };
+    const route = makeRoute({
+      jwt: jwt as unknown as Route["jwt"],
+      external: external as unknown as Route["external"],
+    });
+    const spoofed = {
+      "X-User-Id": "root",
+      X_User_Id: "root",
+      "x-email": "root@example.com",
+      "X-Tenant": "all",
+      "X-Else": "1",
+    };
+    const head = headOf({
+      route,
+      handshake: makeHandshake("/", spoofed),
+      principal: {
+        headers: [
+          ["X-User-Id", "ann\r\nX-Admin: yes"],
+          ["Holdfast-Connection-Id", "forged"],
+        ],
+      },
+    });
+    const found = fields(head);
+    expect(found["x-user-id"]).toEqual(["ann X-Admin: yes"]);
+    expect(found["holdfast-connection-id"]).toEqual(["seed~signature.nonce"]);
+    expect([found.x_user_id, found["x-email"], found["x-tenant"], found["x-admin"]]).toEqual(Array(4).fill(undefined));
+    expect(found["x-else"]).toEqual(["1"]);
   });
 
   it("overwrites what a client says about itself (A9), however it is spelt", () => {

@@ -2,6 +2,7 @@
  * The request head that a backend gets: end-to-end headers as they came, hop-by-hop ones rebuilt (C9), what the gateway
  * vouches for overwritten (A9), credentials in the query taken out (A8), the path as matched and rewritten.
  */
+import type { Principal } from "./auth/principal.ts";
 import type { ClientAddress } from "./client-ip.ts";
 import { CONNECTION_ID_HEADER, CONNECTION_ID_NAME } from "./connection-id.ts";
 import { credentialParameters } from "./credentials.ts";
@@ -16,6 +17,7 @@ export interface UpstreamRequest {
   readonly route: Route;
   readonly match: RouteMatch;
   readonly client: ClientAddress;
+  readonly principal: Pick<Principal, "headers">;
   /** The whole ID, `<affinity>.<nonce>`. */
   readonly connectionId: string;
   /** How the client reached this gateway. */
@@ -60,7 +62,8 @@ export function upstreamHead(request: UpstreamRequest): string {
     handshake.target.search,
     new Set([CONNECTION_ID_NAME, ...credentialParameters(route)]),
   );
-  const headers = applyRequestHeaders([...forwardedHeaders(request), ...ownHeaders(request)], route);
+  const told = [...forwardedHeaders(request), ...ownHeaders(request), ...principalHeaders(request)];
+  const headers = applyRequestHeaders(told, route);
   const lines = [...fixedHeaders(request), ...headers].map(([name, value]) => `${name}: ${value}`);
   return `GET ${path}${search} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
 }
@@ -103,17 +106,39 @@ function fixedHeaders({ handshake, route, protocols }: UpstreamRequest): Header[
 }
 
 /** The client's headers that go on. `X_Forwarded_For` is `X-Forwarded-For` to many a backend, so it is to us. */
-function forwardedHeaders({ handshake, client }: UpstreamRequest): Header[] {
+function forwardedHeaders({ handshake, client, route }: UpstreamRequest): Header[] {
   const named = new Set(handshake.headers.list("connection").map((token) => token.toLowerCase()));
+  const vouched = vouchedHeaders(route);
   const kept: Header[] = [];
   for (const [name, value] of handshake.headers) {
     const lower = name.toLowerCase();
     const canonical = lower.includes("_") ? lower.replaceAll("_", "-") : lower;
     if (REBUILT.has(lower) || named.has(lower) || OURS.test(canonical) || !isToken(name)) continue;
-    if (STATED.has(canonical) || (FROM_PROXIES.test(canonical) && !client.viaTrustedProxy)) continue;
+    if (vouched.has(canonical) || STATED.has(canonical) || (FROM_PROXIES.test(canonical) && !client.viaTrustedProxy))
+      continue;
     kept.push([name, clean(value)]);
   }
   return kept;
+}
+
+/**
+ * Names, with dashes and in lower case, under which the backend is told who the client is. What the client says under them
+ * is dropped even where there is nothing to put in its place (A9).
+ */
+export function vouchedHeaders({ jwt, external }: Route): ReadonlySet<string> {
+  const names = [...(jwt?.forwardClaims ?? []).map(({ header }) => header), ...(external?.responseHeaders ?? [])];
+  return new Set(names.map((name) => name.toLowerCase().replaceAll("_", "-")));
+}
+
+function principalHeaders({ principal }: UpstreamRequest): Header[] {
+  return principal.headers
+    .filter(([name]) => isFree(name.toLowerCase()))
+    .map(([name, value]): Header => [name, clean(value)]);
+}
+
+/** Whether a name, in lower case, may be set by configuration. */
+function isFree(name: string): boolean {
+  return !REBUILT.has(name) && !OURS.test(name) && isToken(name);
 }
 
 /** Headers that `ownHeaders` states. */
@@ -134,11 +159,10 @@ function ownHeaders({ handshake, client, connectionId, scheme }: UpstreamRequest
 function applyRequestHeaders(headers: Header[], route: Route): Header[] {
   const changes = route.requestHeaders;
   if (changes === undefined) return headers;
-  const free = (name: string): boolean => !REBUILT.has(name) && !OURS.test(name) && isToken(name);
-  const set = changes.set.filter(({ name }) => free(name.toLowerCase()));
-  const add = changes.add.filter(({ name }) => free(name.toLowerCase()));
+  const set = changes.set.filter(({ name }) => isFree(name.toLowerCase()));
+  const add = changes.add.filter(({ name }) => isFree(name.toLowerCase()));
   const replaced = new Set(set.map(({ name }) => name.toLowerCase()));
-  const removed = new Set(changes.remove.map((name) => name.toLowerCase()).filter(free));
+  const removed = new Set(changes.remove.map((name) => name.toLowerCase()).filter(isFree));
   const kept = headers.filter(([name]) => !replaced.has(name.toLowerCase()));
   const changed = [...set, ...add].map(({ name, value }): Header => [name, encode(value)]);
   return [...kept, ...changed].filter(([name]) => !removed.has(name.toLowerCase()));

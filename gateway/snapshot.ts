@@ -27,9 +27,9 @@ export const RouteMatch = z.strictObject({
 });
 export type RouteMatch = z.infer<typeof RouteMatch>;
 
-/** What the load balancer hashes. `name` is the header, query parameter or cookie; absent for the other types. */
+/** What the load balancer hashes. `name` is the header, query parameter, cookie or claim; absent for the other types. */
 export const HashKey = z.strictObject({
-  type: z.enum(["ConnectionID", "ClientIP", "Header", "QueryParam", "Cookie"]),
+  type: z.enum(["ConnectionID", "ClientIP", "Header", "QueryParam", "Cookie", "Claim"]),
   name: z.string().optional(),
 });
 export type HashKey = z.infer<typeof HashKey>;
@@ -41,6 +41,50 @@ export const CredentialSource = z.strictObject({
   prefix: z.string(),
 });
 export type CredentialSource = z.infer<typeof CredentialSource>;
+
+/** Where an issuer's keys are. `Secret` names a key of the gateway's Secret; `Missing` is a reference that leads nowhere. */
+export const TokenKeys = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("Uri"), uri: z.string() }),
+  z.strictObject({ type: z.literal("Discovery") }),
+  z.strictObject({ type: z.literal("Secret"), secretKey: z.string() }),
+  z.strictObject({ type: z.literal("Inline"), jwks: z.string() }),
+  z.strictObject({ type: z.literal("Missing") }),
+]);
+export type TokenKeys = z.infer<typeof TokenKeys>;
+
+export const TokenProvider = z.strictObject({
+  name: z.string(),
+  issuer: z.string().min(1),
+  /** Empty for any. */
+  audiences: z.array(z.string()),
+  /** JWS algorithm names; nothing else is accepted, whatever the token says. */
+  algorithms: z.array(z.string()).min(1),
+  keys: TokenKeys,
+  clockSkew: milliseconds,
+});
+export type TokenProvider = z.infer<typeof TokenProvider>;
+
+export const JwtPolicy = z.strictObject({
+  providers: z.array(TokenProvider).min(1),
+  sources: z.array(CredentialSource).min(1),
+  /** `name` is a path: names with dots between. */
+  requiredClaims: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()).min(1) })),
+  forwardClaims: z.array(z.strictObject({ claim: z.string(), header: z.string() })),
+  onExpiry: z.enum(["Close", "Ignore"]),
+  optional: z.boolean(),
+  /** `Report` counts and logs what would be refused, and lets it in. */
+  mode: z.enum(["Enforce", "Report"]),
+});
+export type JwtPolicy = z.infer<typeof JwtPolicy>;
+
+export const ExternalPolicy = z.strictObject({
+  url: z.string(),
+  timeout: milliseconds,
+  forwardHeaders: z.array(z.string()),
+  responseHeaders: z.array(z.string()),
+  failOpen: z.boolean(),
+});
+export type ExternalPolicy = z.infer<typeof ExternalPolicy>;
 
 export const Route = z.strictObject({
   namespace: name,
@@ -71,6 +115,8 @@ export const Route = z.strictObject({
   protocols: z.array(z.string()).optional(),
   /** `secretKeys` are keys of the gateway's Secret; each value is one API key. */
   apiKeys: z.strictObject({ secretKeys: z.array(z.string()), sources: z.array(CredentialSource).min(1) }).optional(),
+  jwt: JwtPolicy.optional(),
+  external: ExternalPolicy.optional(),
   /** Exact origins or `scheme://*.suffix`. */
   origins: z.array(z.string()).optional(),
   clientIPs: z.strictObject({ allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),

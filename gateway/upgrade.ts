@@ -246,11 +246,12 @@ export class UpgradePipeline {
       route,
       match,
       client,
+      principal: plan.principal,
       connectionId: id,
       scheme,
       protocols: admission.offered,
     });
-    const key = hashKeyOf(handshake, route, { clientIP: client.ip, affinity });
+    const key = hashKeyOf(handshake, route, { clientIP: client.ip, affinity, claims: plan.principal.claims });
     const exclude = new Set<string>();
     let failure = refuse("NoEndpoints");
     while (exclude.size < MAX_TRIES) {
@@ -313,8 +314,8 @@ function factsOf(known: {
 }): Facts {
   const { plan, attempt, id, endpoint, protocol } = known;
   const { caller, routeName } = attempt;
-  const principal = plan.principal.kind === "apiKey" ? plan.principal.name : undefined;
-  return { route: plan.route, routeName, caller, connectionId: id, endpoint, protocol, principal };
+  const { route, principal } = plan;
+  return { route, routeName, caller, connectionId: id, endpoint, protocol, principal: principal.user };
 }
 
 function abandon({ dialled, release }: Reached): void {
