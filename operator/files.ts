@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { API_VERSION, DEFAULT_GATEWAY_ANNOTATION } from "../crds/kinds.ts";
 import {
   type ClusterStore,
@@ -34,6 +35,7 @@ const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Editors write a file in several steps. */
 const DEBOUNCE_MS = 50;
+const SETTLE = { ms: 60, attempts: 10 } as const;
 /** For file systems that report nothing (network mounts, full watch tables). */
 const RESCAN_MS = 2000;
 
@@ -105,12 +107,23 @@ async function findFiles(path: string, found: Found, how: "named" | "within"): P
 
 async function readOne(file: string, before: FileState | undefined): Promise<FileState> {
   try {
-    if ((await stat(file)).size > FILE_LIMIT_BYTES) throw new RangeError(`larger than ${FILE_LIMIT_BYTES} bytes`);
+    await settled(file);
     const source = await readFile(file, "utf8");
     return before?.source === source ? before : stateOf(source, parseManifests(file, source), before);
   } catch (error) {
     const pending = [{ file, line: 1, message: `cannot be read: ${codeOf(error)}` }];
     return { source: "", served: before?.served ?? { manifests: [], problems: [] }, pending };
+  }
+}
+
+/** Half a file may be valid YAML with half of the objects: one that was written just now is not read yet. */
+async function settled(file: string): Promise<void> {
+  for (let attempt = 0; attempt < SETTLE.attempts; attempt++) {
+    const { size, mtimeMs } = await stat(file);
+    if (size > FILE_LIMIT_BYTES) throw new RangeError(`larger than ${FILE_LIMIT_BYTES} bytes`);
+    const age = Date.now() - mtimeMs;
+    if (age < 0 || age >= SETTLE.ms) return;
+    await setTimeout(SETTLE.ms);
   }
 }
 
@@ -245,7 +258,7 @@ class FileWatch {
   #schedule(delay: number): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = globalThis.setTimeout(() => {
       this.#timer = undefined;
       this.#reading = this.#reading.then(() => this.#reload());
     }, delay);

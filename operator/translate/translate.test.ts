@@ -1,0 +1,102 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import {
+  gatewayObject,
+  makeCluster,
+  putGateway,
+  putRoute,
+  routeObject,
+  service,
+  slice,
+} from "../../test/support/make-cluster.ts";
+import type { ClusterStore } from "../cluster.ts";
+import { TranslationMemory } from "./memory.ts";
+import { translate } from "./translate.ts";
+
+const OPTIONS = { externalNames: "Refuse" } as const;
+
+/** Everything that a test may do to a cluster, by a number. */
+const CHANGES: readonly ((cluster: ClusterStore, n: number, generation: number) => void)[] = [
+  (cluster, n, generation) =>
+    putRoute(cluster, routeObject(`r${n}`, { protocols: [`v${generation}`] }, { generation })),
+  (cluster, n, generation) =>
+    putRoute(cluster, routeObject(`r${n}`, { hostnames: ["same.example.com"] }, { generation })),
+  (cluster, n, generation) =>
+    putRoute(cluster, routeObject(`r${n}`, { messages: { accept: ["Text"] } }, { generation })),
+  (cluster, n, generation) => putRoute(cluster, routeObject(`r${n}`, { limitz: {} }, { generation })),
+  (cluster, n, generation) =>
+    putRoute(cluster, routeObject(`r${n}`, { backendRefs: [{ name: `s${n}`, port: 3000 }] }, { generation })),
+  (cluster, n, generation) =>
+    putRoute(
+      cluster,
+      routeObject(`r${n}`, { authentication: { apiKeys: { secretRef: { name: "keys" } } } }, { generation }),
+    ),
+  (cluster, n) => cluster.routes.delete(`apps/r${n}`),
+  (cluster, n) => cluster.services.set(`apps/s${n}`, service(`s${n}`)),
+  (cluster, n) => cluster.services.delete(`apps/s${n}`),
+  (cluster, n, generation) =>
+    cluster.endpointSlices.set(`apps/s${n}-1`, slice(`s${n}`, [`10.0.${n}.${generation % 250}`])),
+  (cluster, n) => cluster.endpointSlices.delete(`apps/s${n}-1`),
+  (cluster, n) =>
+    cluster.secrets.set("apps/keys", { metadata: { name: "keys", namespace: "apps" }, stringData: { [`k${n}`]: "v" } }),
+  (cluster) => cluster.secrets.delete("apps/keys"),
+  (cluster, _n, generation) =>
+    putGateway(cluster, gatewayObject({ defaults: { timeouts: { idle: "9m" } } }, { generation })),
+  (cluster, _n, generation) =>
+    putGateway(cluster, gatewayObject({ allowedRoutes: { namespaces: { from: "Same" } } }, { generation })),
+  (cluster, _n, generation) =>
+    putGateway(
+      cluster,
+      gatewayObject(
+        { allowedRoutes: { namespaces: { from: "Selector", selector: { matchLabels: { open: "yes" } } } } },
+        { generation },
+      ),
+    ),
+  (cluster, n) =>
+    cluster.namespaces.set("apps", { metadata: { name: "apps", labels: { open: n % 2 === 0 ? "yes" : "no" } } }),
+  (cluster) => cluster.gateways.delete("holdfast/public"),
+];
+
+describe("translate", () => {
+  it("comes to the same with what it remembers as without, whatever happens", () => {
+    const step = fc.tuple(fc.nat(CHANGES.length - 1), fc.nat(3));
+    fc.assert(
+      fc.property(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 12 }), (rounds) => {
+        const cluster = makeCluster(routeObject("r0"), routeObject("r1"));
+        const memory = new TranslationMemory();
+        let generation = 1;
+        for (const round of rounds) {
+          for (const [change, n] of round) CHANGES[change]?.(cluster, n, ++generation);
+          expect(translate(cluster, OPTIONS, memory)).toEqual(translate(cluster, OPTIONS));
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("keeps the identity of what has not changed, so that nothing is made of it again", () => {
+    const cluster = makeCluster(routeObject("a"), routeObject("b"));
+    const memory = new TranslationMemory();
+    const [before] = translate(cluster, OPTIONS, memory).plans;
+    const [same] = translate(cluster, OPTIONS, memory).plans;
+    expect(same?.routes).toBe(before?.routes);
+    expect(same?.endpoints).toBe(before?.endpoints);
+    putRoute(cluster, routeObject("b", { protocols: ["v2"] }, { generation: 2 }));
+    const [after] = translate(cluster, OPTIONS, memory).plans;
+    expect(after?.routes[0]).toBe(before?.routes[0]);
+    expect(after?.routes[1]).not.toBe(before?.routes[1]);
+    expect(after?.endpoints).toBe(before?.endpoints);
+  });
+
+  it("takes an object that comes anew without a change for the one that it was", () => {
+    const cluster = makeCluster(routeObject("a"));
+    const memory = new TranslationMemory();
+    const [before] = translate(cluster, OPTIONS, memory).plans;
+    putRoute(cluster, { ...routeObject("a"), ...{ status: { pods: "1/1" } } });
+    cluster.services.set("apps/chat", service("chat"));
+    cluster.endpointSlices.set("apps/chat-1", slice("chat", ["10.0.0.1"]));
+    const [after] = translate(cluster, OPTIONS, memory).plans;
+    expect(after?.routes).toBe(before?.routes);
+    expect(after?.endpoints).toBe(before?.endpoints);
+  });
+});
