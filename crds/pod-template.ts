@@ -3,11 +3,13 @@ import { z } from "zod";
 import { LabelSelector } from "./selector.ts";
 
 const stringMap = () => z.record(z.string().max(317), z.string().max(4096));
+/** As Kubernetes reads it for CPU and memory (apimachinery's resource.Quantity), without signs. */
+const AMOUNT = /^[0-9]+(\.[0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$/;
 const quantities = () =>
   z.record(
     z.string().max(253),
     z
-      .union([z.int(), z.string().max(32)])
+      .union([z.int().min(0), z.string().max(32).regex(AMOUNT, "must be a quantity such as 500m or 256Mi")])
       .meta({ "x-kubernetes-int-or-string": true })
       .describe("A quantity."),
   );

@@ -79,8 +79,11 @@ async function applyObject(
   }
 }
 
-/** Answers to an object that is wrong or not allowed, which a second try would not change. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 403, 422]);
+/**
+ * Answers to an object that is wrong or not allowed, which a second try would hardly change. 500 is what the API server says
+ * to a field of the wrong type, and when an admission webhook fails.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([400, 403, 422, 500]);
 
 function refused({ kind, metadata }: FleetObject, { message }: KubeError): Objection {
   return { reason: "FleetRefused", message: `${kind} ${metadata.namespace}/${metadata.name}: ${message}` };

@@ -594,6 +594,10 @@ const VALID_GATEWAYS: readonly (readonly [name: string, fields: Spec])[] = [
   ["redis-in-the-open", { redis: { url: "redis://redis.cache:6379/0", type: "Standalone" } }],
   ["redis-in-a-secret", { redis: { secretRef: { name: "redis" } } }],
   ["autoscaled", { autoscaling: { min: 2, max: 2, connectionsPerPod: 10000 } }],
+  [
+    "amounts",
+    { podTemplate: { resources: { requests: { cpu: 0, memory: "1.5Gi" }, limits: { cpu: "100m", memory: "1e9" } } } },
+  ],
   ["external", { management: "External", drain: { timeout: "10s" } }],
   ["service-of-the-default-type", { service: { externalTrafficPolicy: "Local", loadBalancerClass: "example.com/lb" } }],
   ["service-on-every-node", { service: { type: "NodePort", externalTrafficPolicy: "Local" } }],
