@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup setup-test run check test unit integration generate verify-generate golden bench clean
+.PHONY: help setup setup-test run check test unit integration generate verify-generate golden bench image e2e clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,15 @@ golden: setup ## Write the golden outputs anew; read the diff before you commit 
 bench: setup ## CPU and memory beside nginx, HAProxy and http-proxy
 	test/bench/install.sh
 	node test/bench/run.ts
+
+image: setup ## Build the container image; no registry needed
+	image/install.sh
+	image/build.sh
+
+e2e: setup-test ## Holdfast's image on a real one-node cluster (Linux, root)
+	image/install.sh
+	test/e2e/install.sh
+	archive=$$(image/build.sh localhost/holdfast:e2e) && HOLDFAST_IMAGE=$$archive npm test --silent -- --selectProjects e2e --runInBand
 
 clean: ## Remove what was built or installed into this checkout
 	rm -rf node_modules dist
