@@ -1,4 +1,4 @@
 #!/bin/sh
-# Installs what the tests need from Debian: redis-server (bus) and chromium (the chat page).
+# Installs what the tests need from Debian: redis-server (bus), chromium (the chat page), ip (the suites' own network namespace).
 set -eu
-exec "$(dirname "$0")/apt-install.sh" redis-server=redis-server /usr/bin/chromium=chromium
+exec "$(dirname "$0")/apt-install.sh" redis-server=redis-server /usr/bin/chromium=chromium ip=iproute2
