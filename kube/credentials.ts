@@ -1,7 +1,9 @@
 // Where the API server is and who we are, from a kubeconfig or a pod's service account.
 import type { Agent } from "node:http";
 import type { RequestOptions } from "node:https";
-import { KubeConfig } from "@kubernetes/client-node";
+import { createRequire } from "node:module";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { inClusterCredentials } from "./in-cluster.ts";
 
 export interface KubeConfigSource {
   /** Path of a kubeconfig. Omitted: `KUBECONFIG`, `~/.kube/config`, or the pod's service account. */
@@ -34,10 +36,22 @@ export interface CredentialSource {
 const REFRESH_MS = 10_000;
 
 /**
- * Reads a kubeconfig.
+ * The library brings a class for each kind of the API: 90 MB and half a second. It is loaded only where there is a kubeconfig to
+ * read, never in a pod.
+ */
+function newKubeConfig(): KubeConfig {
+  const library = createRequire(import.meta.url)("@kubernetes/client-node") as typeof import("@kubernetes/client-node");
+  return new library.KubeConfig();
+}
+
+/**
+ * The pod's service account where no kubeconfig is named and there is one, else a kubeconfig.
  * @throws Error naming the file or context when it cannot be used.
  */
 export function loadCredentials(source: KubeConfigSource): CredentialSource {
+  const inCluster =
+    source.kubeconfig === undefined && source.context === undefined ? inClusterCredentials() : undefined;
+  if (inCluster) return inCluster;
   let config = loadConfig(source);
   let cached: { readonly at: number; readonly value: Promise<Credentials> } | undefined;
   return {
@@ -61,7 +75,7 @@ export function loadCredentials(source: KubeConfigSource): CredentialSource {
 }
 
 function loadConfig({ kubeconfig, context }: KubeConfigSource): KubeConfig {
-  const config = new KubeConfig();
+  const config = newKubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else config.loadFromFile(kubeconfig);
   if (context !== undefined) config.setCurrentContext(context);
