@@ -108,7 +108,8 @@ export class Fleet {
   }
 
   #wanted(key: string, { metadata, parsed }: GatewayEntry): WantedFleet | undefined {
-    if (!parsed.ok) return undefined;
+    // What is made now for one that is going would only be in the way of those who remove it.
+    if (!parsed.ok || metadata.deletionTimestamp !== undefined) return undefined;
     const { spec } = parsed.value;
     const { image } = this.#options;
     const objects = spec.management === "External" ? [] : renderFleet({ metadata, spec, image });

@@ -88,7 +88,14 @@ const podNames = async () => {
   return pods.items.map(({ metadata }) => metadata.name);
 };
 const pods = (count: number) =>
-  eventually(`${count} pods`, async () => (await podNames()).length === count && (await podNames()), WITHIN_MS);
+  eventually(
+    `${count} pods`,
+    async () => {
+      const names = await podNames();
+      return names.length === count ? names : undefined;
+    },
+    WITHIN_MS,
+  );
 
 const gateway = (spec: object = {}) => {
   const manifest = manifestsIn(namespace).gateway();
@@ -290,16 +297,20 @@ describe("a fleet", () => {
     expect([await costOf(second), await costOf("stranger")]).toEqual([undefined, undefined]);
   }, 40_000);
 
-  it("goes with its gateway", async () => {
-    await give({ autoscaling: { min: 2, max: 3, connectionsPerPod: 100 } });
-    await appears(RESOURCES.horizontalPodAutoscalers);
-    await client.delete(gatewayTarget(namespace));
-    for (const resource of FLEET_RESOURCES) await disappears(resource);
-    await disappears(RESOURCES.services, `${NAME}-api`);
-    await disappears(RESOURCES.configMaps);
-    await disappears(RESOURCES.secrets);
-    await eventually("no pod is left", async () => (await podNames()).length === 0, WITHIN_MS);
-  }, 60_000);
+  it.each(["background", "foreground"])(
+    "goes with its gateway, deleted in the %s",
+    async (cascade) => {
+      await give({ autoscaling: { min: 2, max: 3, connectionsPerPod: 100 } });
+      await appears(RESOURCES.horizontalPodAutoscalers);
+      await plane.kubectl(["delete", "wsg/public", `--cascade=${cascade}`, `--namespace=${namespace}`]);
+      for (const resource of FLEET_RESOURCES) await disappears(resource);
+      await disappears(RESOURCES.services, `${NAME}-api`);
+      await disappears(RESOURCES.configMaps);
+      await disappears(RESOURCES.secrets);
+      await eventually("no pod is left", async () => (await podNames()).length === 0, WITHIN_MS);
+    },
+    60_000,
+  );
 
   it("belongs to the new gateway of the name when the old one was deleted and made again", async () => {
     await give();
