@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { type KubeConfigSource, loadCredentials } from "./credentials.ts";
 import { errorFromStatus, KubeError } from "./error.ts";
+import { FencedOff, type WriteFence, type WriteTerm } from "./fence.ts";
 import type { KubeList, KubeObject, Status, WatchEvent } from "./objects.ts";
 import { pathOf, type Target } from "./resources.ts";
 import { createTransport, type Exchange, type Transport } from "./transport.ts";
@@ -35,7 +36,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Every method throws `KubeError`, or an AbortError when its signal aborts. */
+/** Every method throws `KubeError`, or an AbortError when its signal aborts; a fenced client's writes also `FencedOff`. */
 export interface KubeClient {
   /** The namespace of the kubeconfig's context, or of the pod. */
   readonly namespace: string | undefined;
@@ -47,12 +48,16 @@ export interface KubeClient {
   create<T extends KubeObject>(target: Target, object: KubeObject, options?: CallOptions): Promise<T>;
   /** Server-side apply: creates or changes exactly the fields in `object`. */
   apply<T extends KubeObject>(target: Target, object: KubeObject, options?: ApplyOptions & CallOptions): Promise<T>;
+  /** Replaces the object; with `metadata.resourceVersion`, only while it is that version (else 409). */
+  replace<T extends KubeObject>(target: Target, object: KubeObject, options?: CallOptions): Promise<T>;
   /** JSON merge patch (RFC 7396). */
   merge<T extends KubeObject>(target: Target, patch: object, options?: CallOptions): Promise<T>;
   /** Writes the whole status of an object by server-side apply; a status field that is left out is removed. */
   patchStatus<T extends KubeObject>(target: Target, object: KubeObject, options?: CallOptions): Promise<T>;
   /** Resolves also when the object is gone already. With `uid`, only that very object is deleted. */
   delete(target: Target, options?: { readonly uid?: string | undefined } & CallOptions): Promise<void>;
+  /** The same client, but what changes something is only sent while the fence lets it. */
+  fenced(fence: WriteFence): KubeClient;
   close(): void;
 }
 
@@ -73,8 +78,11 @@ type Call = Omit<Exchange, "path" | "signal"> & {
   readonly signal?: AbortSignal | undefined;
 };
 
-function clientOver(transport: Transport, namespace: string | undefined): KubeClient {
-  const call = <T>(request: Call) => callJson<T>(transport, request);
+function clientOver(transport: Transport, namespace: string | undefined, fence?: WriteFence): KubeClient {
+  const call = <T>(request: Call) =>
+    fence === undefined || request.method === "GET"
+      ? callJson<T>(transport, request)
+      : withinTerm(fence.term(), request.signal, (bounds) => callJson<T>(transport, { ...request, ...bounds }));
   const apply: KubeClient["apply"] = (target, object, { fieldManager = FIELD_MANAGER, conflicts, signal } = {}) =>
     call({
       method: "PATCH",
@@ -99,6 +107,14 @@ function clientOver(transport: Transport, namespace: string | undefined): KubeCl
         ...options,
       }),
     apply,
+    replace: (target, object, options = {}) =>
+      call({
+        method: "PUT",
+        target,
+        query: { fieldManager: FIELD_MANAGER },
+        body: JSON.stringify(object),
+        ...options,
+      }),
     merge: (target, patch, options = {}) =>
       call({
         method: "PATCH",
@@ -111,8 +127,29 @@ function clientOver(transport: Transport, namespace: string | undefined): KubeCl
     patchStatus: (target, object, options = {}) =>
       apply({ ...target, subresource: "status" }, object, { conflicts: "force", ...options }),
     delete: (target, options = {}) => deleteObject(call, target, options),
+    fenced: (stricter) => clientOver(transport, namespace, stricter),
     close: () => transport.close(),
   };
+}
+
+/** @throws FencedOff when the term ended before the answer came: whether the write was done is not known then. */
+async function withinTerm<T>(
+  term: WriteTerm,
+  signal: AbortSignal | undefined,
+  run: (bounds: Pick<Exchange, "beforeSending" | "signal">) => Promise<T>,
+): Promise<T> {
+  const bounded = new AbortController();
+  const abort = () => bounded.abort();
+  const signals = signal === undefined ? [term.signal] : [term.signal, signal];
+  for (const each of signals) each.addEventListener("abort", abort, { once: true });
+  if (signals.some(({ aborted }) => aborted)) abort();
+  try {
+    return await run({ beforeSending: () => term.check(), signal: bounded.signal });
+  } catch (error) {
+    throw term.signal.aborted && !signal?.aborted ? new FencedOff() : error;
+  } finally {
+    for (const each of signals) each.removeEventListener("abort", abort);
+  }
 }
 
 async function deleteObject(

@@ -55,6 +55,8 @@ export interface Lease extends KubeObject {
     /** RFC 3339 with microseconds. */
     readonly renewTime?: string;
     readonly acquireTime?: string;
+    /** How often the Lease has changed hands. */
+    readonly leaseTransitions?: number;
   };
 }
 

@@ -1,8 +1,10 @@
 // One HTTP exchange with the API server: connections kept alive, credentials renewed, never more than that.
-import http, { type IncomingMessage } from "node:http";
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https, { type RequestOptions } from "node:https";
+import { TLSSocket } from "node:tls";
 import type { CredentialSource, Credentials } from "./credentials.ts";
 import { KubeError } from "./error.ts";
+import { FencedOff } from "./fence.ts";
 
 export interface Exchange {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -11,6 +13,8 @@ export interface Exchange {
   readonly body?: string;
   readonly contentType?: string;
   readonly signal: AbortSignal;
+  /** Called right before the request's first byte leaves, each time that it is tried; what it throws ends the exchange. */
+  readonly beforeSending?: () => void;
 }
 
 export interface Transport {
@@ -106,12 +110,32 @@ function start(
       const stale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
       reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
     });
-    request.end(exchange.body);
+    const { beforeSending, body } = exchange;
+    if (beforeSending === undefined) request.end(body);
+    else onceConnected(request, () => sendUnless(beforeSending, request, body));
   });
 }
 
+/** What is written to a connection that is still being made would leave by itself, however long that takes. */
+function onceConnected(request: ClientRequest, send: () => void): void {
+  request.once("socket", (socket) => {
+    if (!socket.connecting) send();
+    else socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", send);
+  });
+}
+
+function sendUnless(mayNot: () => void, request: ClientRequest, body: string | undefined): void {
+  try {
+    mayNot();
+  } catch (error) {
+    request.destroy(error as Error);
+    return;
+  }
+  request.end(body);
+}
+
 function toKubeError(error: unknown): Error {
-  if (error instanceof KubeError) return error;
+  if (error instanceof KubeError || error instanceof FencedOff) return error;
   const { name, message, code } = error as NodeJS.ErrnoException;
   if (name === "AbortError") return error as Error;
   return new KubeError(0, "Unreachable", `the API server does not answer: ${message || code || name}`, {
