@@ -1,6 +1,7 @@
 /**
  * WebSocket frames on the wire (RFC 6455 §5.2): a walker that reads headers only, and the few frames the gateway makes.
  */
+import { type Meter, VERDICT } from "./limits/meter.ts";
 import type { Traffic } from "./session.ts";
 
 /** What one direction of a connection has to keep to. */
@@ -13,7 +14,7 @@ export interface FrameRules {
   readonly maxMessageSize: number;
 }
 
-export type Violation = "ProtocolError" | "MessageTooBig";
+export type Violation = "ProtocolError" | "MessageTooBig" | "TooManyFragments" | "RateExceeded";
 
 const OPCODE = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
 const FIN = 0x80;
@@ -27,8 +28,14 @@ const MAX_HELD = 2 + 4 + MAX_CONTROL_PAYLOAD;
 /** High word of a 64-bit length from which on it is not an exact number any more; covers the forbidden top bit. */
 const MAX_HIGH_WORD = 0x1fffff;
 
+/** Fragments of one message from a client that may be of any size, and the bytes that more of them have to carry on average. */
+const FREE_FRAGMENTS = 1_000;
+const MIN_MEAN_FRAGMENT = 64;
+
 const INCOMPLETE = 0;
 const REFUSED = -1;
+/** The frame is whole as far as its header goes, and has to wait for its rate. */
+const STALLED = -2;
 /** `left` when no data frame is in progress. */
 const NONE = -1;
 
@@ -68,6 +75,12 @@ export class FrameWalker implements Traffic {
   messageBoundary = NONE;
   /** After `walk`: whether the chunk carried any part of a data frame. */
   carriedData = false;
+  /** After `walk`: offset behind a part of a dropped message, from where on the chunk is to be walked again; else -1. */
+  resumeAt = NONE;
+  /** After `walk`: offset from where on the chunk is to be walked again after `meter.wait` ms; else -1. */
+  stalledAt = NONE;
+  /** Rates that the data frames have to keep to, if there are any. */
+  meter: Meter | undefined;
 
   private readonly maskBit: number;
   private readonly maskLength: number;
@@ -78,10 +91,14 @@ export class FrameWalker implements Traffic {
   private left = NONE;
   private fragmented = false;
   private messageSize = 0;
+  private fragments = 0;
+  /** Whether the message in progress is left out. What has passed then ends at the boundary before it. */
+  private dropping = false;
   private held: Buffer | undefined = undefined;
   private heldLength = 0;
 
-  constructor(rules: FrameRules) {
+  constructor(rules: FrameRules, meter?: Meter) {
+    this.meter = meter;
     this.maskBit = rules.masked ? MASK : 0;
     this.maskLength = rules.masked ? 4 : 0;
     this.rsv = rules.rsv;
@@ -91,23 +108,25 @@ export class FrameWalker implements Traffic {
 
   /** Whether a control frame may be inserted behind what has passed so far. */
   get atFrameBoundary(): boolean {
-    return this.left === NONE;
+    return this.left === NONE || this.dropping;
   }
 
   /** Whether a data message may be inserted: fragments of two messages never mix (§5.4). */
   get atMessageBoundary(): boolean {
-    return this.left === NONE && !this.fragmented;
+    return (this.left === NONE && !this.fragmented) || this.dropping;
   }
 
   /**
    * Takes the next chunk. Returns how many of its first bytes pass, behind `released`. The rest is held back, or, when
-   * `violation` or `closeCode` is set, to be dropped.
+   * `violation` or `closeCode` is set, to be dropped; with `resumeAt` or `stalledAt`, what stands from there on comes again.
    */
   walk(chunk: Buffer): number {
     this.released = undefined;
     this.frameBoundary = NONE;
     this.messageBoundary = NONE;
     this.carriedData = false;
+    this.resumeAt = NONE;
+    this.stalledAt = NONE;
     if (this.violation !== undefined || this.closeCode !== 0) {
       return 0;
     }
@@ -117,6 +136,10 @@ export class FrameWalker implements Traffic {
       if (at === REFUSED) {
         return 0;
       }
+    }
+    if (this.dropping && this.left !== NONE) {
+      this.skipFrame(at, chunk.length);
+      return 0;
     }
     const passed = this.walkFrames(chunk, at);
     this.bytes += passed;
@@ -145,13 +168,32 @@ export class FrameWalker implements Traffic {
       if (size <= INCOMPLETE) {
         if (size === INCOMPLETE) {
           this.hold(chunk, at);
+        } else if (size === STALLED) {
+          this.stalledAt = at;
         }
+        return at;
+      }
+      if (this.dropping && this.left !== NONE) {
+        this.skipFrame(at + size, end);
         return at;
       }
       at += size;
       left = this.left;
     }
     return at;
+  }
+
+  /** Leaves out the payload that starts at `at`, as far as it is there. */
+  private skipFrame(at: number, end: number): void {
+    this.carriedData = true;
+    if (this.left > end - at) {
+      this.left -= end - at;
+      this.resumeAt = end;
+      return;
+    }
+    this.resumeAt = at + this.left;
+    this.left = NONE;
+    this.dropping = this.fragmented;
   }
 
   private endFrame(at: number): void {
@@ -180,18 +222,24 @@ export class FrameWalker implements Traffic {
       this.heldLength = total;
       return REFUSED;
     }
+    if (size === STALLED) {
+      this.stalledAt = 0;
+      return REFUSED;
+    }
     this.held = undefined;
     this.heldLength = 0;
     if (size === REFUSED) {
       return REFUSED;
     }
-    this.released = held.subarray(0, before);
-    this.bytes += before;
+    if (!this.dropping || this.left === NONE) {
+      this.released = held.subarray(0, before);
+      this.bytes += before;
+    }
     return size - before;
   }
 
   /**
-   * Reads the header at `at`; of a control frame all of it. Returns its length, `INCOMPLETE`, or `REFUSED` with
+   * Reads the header at `at`; of a control frame all of it. Returns its length, `INCOMPLETE`, `STALLED`, or `REFUSED` with
    * `violation` set. State changes only with a length.
    */
   private readHeader(buffer: Buffer, at: number, end: number): number {
@@ -212,12 +260,7 @@ export class FrameWalker implements Traffic {
       return this.refuse("ProtocolError");
     }
     let length = second & 0x7f;
-    let size = 2 + this.maskLength;
-    if (length === 126) {
-      size += 2;
-    } else if (length === 127) {
-      size += 8;
-    }
+    const size = 2 + this.maskLength + (length === 126 ? 2 : length === 127 ? 8 : 0);
     if (end - at < size) {
       return INCOMPLETE;
     }
@@ -234,6 +277,21 @@ export class FrameWalker implements Traffic {
     if (messageSize > this.maxMessageSize) {
       return this.refuse("MessageTooBig");
     }
+    const fragments = continues ? this.fragments + 1 : 0;
+    if (fragments > FREE_FRAGMENTS && this.maskBit !== 0 && messageSize < fragments * MIN_MEAN_FRAGMENT) {
+      return this.refuse("TooManyFragments");
+    }
+    if (this.meter !== undefined && !this.dropping) {
+      const verdict = continues ? this.meter.continues(length) : this.meter.starts(length);
+      if (verdict >= VERDICT.close) {
+        return this.refuse("RateExceeded");
+      }
+      if (verdict === VERDICT.wait) {
+        return STALLED;
+      }
+      this.dropping = verdict === VERDICT.drop;
+    }
+    this.fragments = fragments;
     this.messageSize = messageSize;
     this.fragmented = first < FIN;
     this.left = length;

@@ -4,6 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import { type FrameRules, FrameWalker } from "./frames.ts";
+import type { Meter } from "./limits/meter.ts";
 
 export class Lane {
   readonly from: Duplex;
@@ -21,10 +22,17 @@ export class Lane {
   /** The Close frame that waits for a boundary, and what to call when it is written. */
   private close: { readonly frame: Buffer; readonly written: () => void } | undefined = undefined;
 
-  constructor(sockets: { from: Duplex; to: Duplex }, rules: FrameRules) {
+  /** What waits for its rate: nothing of `from` passes before it. */
+  private stalled: Buffer | undefined = undefined;
+
+  constructor(sockets: { from: Duplex; to: Duplex }, rules: FrameRules, meter?: Meter) {
     this.from = sockets.from;
     this.to = sockets.to;
-    this.walker = new FrameWalker(rules);
+    this.walker = new FrameWalker(rules, meter);
+  }
+
+  get isStalled(): boolean {
+    return this.stalled !== undefined;
   }
 
   /** Bytes that `to` has not taken yet, and messages that wait for a boundary. */
@@ -35,6 +43,31 @@ export class Lane {
 
   /** Walks a chunk and writes on what may pass. Returns false when `to` wants no more for now. */
   receive(chunk: Buffer): boolean {
+    const { walker } = this;
+    if (walker.meter === undefined && this.stalled === undefined) {
+      return this.pass(chunk);
+    }
+    return this.receiveMetered(chunk);
+  }
+
+  /** Around what is left out, and as far as the rate allows. */
+  private receiveMetered(chunk: Buffer): boolean {
+    const { walker } = this;
+    let rest = this.stalled === undefined ? chunk : Buffer.concat([this.stalled, chunk]);
+    this.stalled = undefined;
+    for (;;) {
+      const taken = this.pass(rest);
+      if (walker.stalledAt >= 0) {
+        this.stalled = rest.subarray(walker.stalledAt);
+      }
+      if (walker.resumeAt < 0 || walker.resumeAt === rest.length) {
+        return taken && !this.to.writableNeedDrain;
+      }
+      rest = rest.subarray(walker.resumeAt);
+    }
+  }
+
+  private pass(chunk: Buffer): boolean {
     const { walker, to } = this;
     const passed = walker.walk(chunk);
     if (this.closed) {

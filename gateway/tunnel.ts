@@ -4,8 +4,9 @@
  */
 import { randomFillSync } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { closeFrame, maskFrame, pingFrame } from "./frames.ts";
+import { closeFrame, maskFrame, pingFrame, type Violation } from "./frames.ts";
 import { Lane } from "./lane.ts";
+import type { Meter } from "./limits/meter.ts";
 import { CLOSES, type CloseReason, codeForBackend } from "./refusals.ts";
 import type { Session, SessionEnd, Traffic } from "./session.ts";
 import type { Route } from "./snapshot.ts";
@@ -21,6 +22,8 @@ export interface TunnelOptions {
   /** RSV bits that the negotiated extensions may set, as they stand in the first byte of a frame (0x70). */
   readonly rsv: number;
   readonly clock: { now(): number };
+  /** Rates that the client has to keep to, if there are any. */
+  readonly meter?: Meter | undefined;
   /** Milliseconds from the first sign of an end until both sockets are destroyed; `CLOSE_WITHIN_MS` if absent. */
   readonly closeWithin?: number;
   /** Called once, when both sockets are gone; never before `openTunnel` has returned. */
@@ -31,10 +34,26 @@ export interface TunnelOptions {
 export const CLOSE_WITHIN_MS = 4_500;
 
 const PING = pingFrame();
+const NOTHING = Buffer.alloc(0);
 const LOST = 1006;
 
 /** Reasons for which the client is not waited for: it broke the rules or does not read (RFC 6455 §7.1.7). */
-const FAILED: ReadonlySet<CloseReason> = new Set(["ProtocolError", "MessageTooBig", "PolicyViolation", "SlowClient"]);
+const FAILED: ReadonlySet<CloseReason> = new Set([
+  "ProtocolError",
+  "MessageTooBig",
+  "TooManyFragments",
+  "RateExceeded",
+  "PolicyViolation",
+  "SlowClient",
+]);
+
+/** Why a connection ends whose backend broke the rules; rates and fragments are looked at on the client's side only. */
+const BACKEND_VIOLATIONS: Readonly<Record<Violation, CloseReason>> = {
+  ProtocolError: "BackendProtocolError",
+  MessageTooBig: "BackendMessageTooBig",
+  TooManyFragments: "BackendProtocolError",
+  RateExceeded: "BackendProtocolError",
+};
 
 /** Joins two connected sockets that have both finished their handshake. */
 export function openTunnel(options: TunnelOptions): Session {
@@ -82,10 +101,12 @@ class Tunnel implements Session {
   private reason: CloseReason | undefined = undefined;
   private code: number = LOST;
   private timer: NodeJS.Timeout | undefined = undefined;
+  /** Runs while the client is not read because of its rate. */
+  private throttle: NodeJS.Timeout | undefined = undefined;
 
-  constructor({ client, backend, limits, rsv, clock, closeWithin, onEnd }: TunnelOptions) {
+  constructor({ client, backend, limits, rsv, clock, meter, closeWithin, onEnd }: TunnelOptions) {
     const { maxMessageSize } = limits;
-    this.up = new Lane({ from: client, to: backend }, { masked: true, rsv, maxMessageSize });
+    this.up = new Lane({ from: client, to: backend }, { masked: true, rsv, maxMessageSize }, meter);
     this.down = new Lane({ from: backend, to: client }, { masked: false, rsv, maxMessageSize });
     this.limits = limits;
     this.clock = clock;
@@ -141,6 +162,9 @@ class Tunnel implements Session {
     if (lane === this.up) {
       this.heardAt = now;
     }
+    if (walker.meter !== undefined) {
+      walker.meter.now = now;
+    }
     const taken = lane.receive(chunk);
     if (walker.carriedData) {
       this.lastMessageAt = now;
@@ -154,6 +178,33 @@ class Tunnel implements Session {
       this.keepQueueBounded(taken);
     } else if (!taken) {
       lane.from.pause();
+    }
+    if (lane.isStalled) {
+      this.holdClient(walker.meter?.wait ?? 0);
+    }
+  }
+
+  /** The client is not read for as long as its rate wants it. */
+  private holdClient(wait: number): void {
+    this.up.from.pause();
+    clearTimeout(this.throttle);
+    this.throttle = setTimeout(readAgain, wait, this);
+  }
+
+  /** Offers what the rate has held back, and reads on where all of it has passed. */
+  readClient(): void {
+    this.throttle = undefined;
+    this.receive(this.up, NOTHING);
+    if (this.throttle === undefined && !this.up.to.writableNeedDrain) {
+      this.up.from.resume();
+    }
+  }
+
+  /** Rates end with the connection: what the client still sends is looked through for its Close. */
+  private endRates(): void {
+    this.up.walker.meter = undefined;
+    if (this.throttle !== undefined) {
+      this.holdClient(0);
     }
   }
 
@@ -170,7 +221,9 @@ class Tunnel implements Session {
 
   drained(socket: Duplex): void {
     const source = socket === this.up.to ? this.up.from : this.down.from;
-    source.resume();
+    if (source === this.down.from || this.throttle === undefined) {
+      source.resume();
+    }
   }
 
   ping(): void {
@@ -217,6 +270,7 @@ class Tunnel implements Session {
   private begin(reason: CloseReason): void {
     if (this.reason === undefined) {
       this.reason = reason;
+      this.endRates();
       this.timer = setTimeout(cutOff, this.closeWithin, this);
     }
   }
@@ -248,7 +302,7 @@ class Tunnel implements Session {
   private violated(lane: Lane): void {
     const violation = lane.walker.violation;
     if (violation !== undefined) {
-      this.close(lane === this.up ? violation : `Backend${violation}`);
+      this.close(lane === this.up ? violation : BACKEND_VIOLATIONS[violation]);
     }
   }
 
@@ -317,8 +371,13 @@ class Tunnel implements Session {
 
   private finish(): void {
     clearTimeout(this.timer);
+    clearTimeout(this.throttle);
     this.onEnd({ reason: this.reason ?? "InternalError", code: this.code });
   }
+}
+
+function readAgain(tunnel: Tunnel): void {
+  tunnel.readClient();
 }
 
 function cutOff(tunnel: Tunnel): void {
