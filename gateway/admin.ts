@@ -35,12 +35,12 @@ const json = (status: number, value: unknown): Answer => ({
 });
 
 /** One live connection, with nothing in it that would let a reader resume it: the signature is cut off the ID. */
-function describe({ facts, session, openedAt }: LiveConnection, now: number) {
+function describe({ facts, session, openedAt, principal }: LiveConnection, now: number) {
   return {
     id: facts.connectionId.replace(/~[^.]*/, ""),
     route: facts.routeName,
     ...facts.caller,
-    principal: facts.principal,
+    principal: principal.user,
     endpoint: facts.endpoint,
     protocol: facts.protocol,
     seconds: Math.round(now - openedAt) / 1000,

@@ -34,8 +34,8 @@ export interface ApiOptions {
 }
 
 /** What the caller is answered instead of 202. */
-interface Problem {
-  readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 500 | 503;
+export interface ApiProblem {
+  readonly status: 400 | 401 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503;
   readonly reason: string;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -58,15 +58,15 @@ async function respond(options: ApiOptions, request: IncomingMessage, response: 
   try {
     const problem = await serve(options, request);
     if (problem === undefined) response.writeHead(202, { "Content-Length": 0 }).end();
-    else answer(response, problem);
+    else answerProblem(response, problem);
   } catch (error) {
     if (request.destroyed && !request.complete) return; // the caller went away in mid-body
     options.onFailure?.(error);
-    answer(response, { status: 500, reason: "InternalError", detail: "the gateway failed" });
+    answerProblem(response, { status: 500, reason: "InternalError", detail: "the gateway failed" });
   }
 }
 
-async function serve({ hub, token }: ApiOptions, request: IncomingMessage): Promise<Problem | undefined> {
+async function serve({ hub, token }: ApiOptions, request: IncomingMessage): Promise<ApiProblem | undefined> {
   if (!authorized(request.headers.authorization, token())) return UNAUTHORIZED;
   const target = parseTarget(request.url ?? "");
   if (target === undefined) return NOT_FOUND;
@@ -88,36 +88,36 @@ async function serve({ hub, token }: ApiOptions, request: IncomingMessage): Prom
   }
 }
 
-const UNAUTHORIZED: Problem = {
+export const UNAUTHORIZED: ApiProblem = {
   status: 401,
   reason: "Unauthenticated",
   detail: "send the gateway's API token as 'Authorization: Bearer <token>'",
   headers: { "WWW-Authenticate": 'Bearer realm="holdfast"' },
 };
-const NOT_FOUND: Problem = {
+const NOT_FOUND: ApiProblem = {
   status: 404,
   reason: "NotFound",
   detail: "known are POST /api/hubs/{hub}/:send and POST /api/hubs/{hub}/groups/{group}/:send",
 };
-const METHOD_NOT_ALLOWED: Problem = {
+const METHOD_NOT_ALLOWED: ApiProblem = {
   status: 405,
   reason: "MethodNotAllowed",
   detail: "a message is sent with POST",
   headers: { Allow: "POST" },
 };
-const UNSUPPORTED_MEDIA_TYPE: Problem = {
+const UNSUPPORTED_MEDIA_TYPE: ApiProblem = {
   status: 415,
   reason: "UnsupportedMediaType",
   detail: `Content-Type has to be one of ${Object.keys(CONTENT_TYPES).join(", ")}; text is UTF-8`,
   headers: { "Accept-Post": Object.keys(CONTENT_TYPES).join(", ") },
 };
-const TOO_LARGE: Problem = {
+const TOO_LARGE: ApiProblem = {
   status: 413,
   reason: "MessageTooBig",
   detail: `a message has at most ${MAX_BODY} bytes`,
 };
 
-function unavailable({ message }: BusUnavailable): Problem {
+function unavailable({ message }: BusUnavailable): ApiProblem {
   return {
     status: 503,
     reason: "BusUnavailable",
@@ -127,7 +127,7 @@ function unavailable({ message }: BusUnavailable): Problem {
 }
 
 /** Compares hashes, so that neither the token's length nor a common beginning shows in the time taken. */
-function authorized(header: string | undefined, token: string | undefined): boolean {
+export function authorized(header: string | undefined, token: string | undefined): boolean {
   const [, presented] = /^Bearer +(\S+) *$/i.exec(header ?? "") ?? [];
   if (presented === undefined || token === undefined || token === "") return false;
   const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -159,7 +159,7 @@ function dataType(contentType: string | undefined): DataType | undefined {
 }
 
 /** Undefined when it is longer than `MAX_BODY`; nothing beyond that is held. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) return undefined;
   const chunks: Buffer[] = [];
   let length = 0;
@@ -185,7 +185,7 @@ function checkData(type: DataType, data: Buffer): string | undefined {
 }
 
 /** A problem document (RFC 9457). */
-function answer(response: ServerResponse, { status, reason, detail, headers }: Problem): void {
+export function answerProblem(response: ServerResponse, { status, reason, detail, headers }: ApiProblem): void {
   const document = { type: "about:blank", title: STATUS_CODES[status], status, detail, reason };
   const body = `${JSON.stringify(document)}\n`;
   response.writeHead(status, {

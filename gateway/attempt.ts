@@ -8,9 +8,12 @@ import { type Caller, clip, type Log, logRefusal, redactTarget } from "./log.ts"
 import type { Metrics } from "./metrics.ts";
 import { encodeAnswer, type HttpAnswer, problemAnswer } from "./problem.ts";
 import type { Random } from "./random.ts";
-import { REFUSALS, type Refusal } from "./refusals.ts";
+import { REFUSALS, type Refusal, type RefusalReason } from "./refusals.ts";
 import { answerAndClose } from "./respond.ts";
 import type { Route } from "./snapshot.ts";
+
+/** Who answered in place of a backend's 101: the backend itself, or the authoriser. */
+type RelayReason = Extract<RefusalReason, "BackendRejected" | "AuthorizerDenied">;
 
 export interface AttemptTools {
   readonly clock: Clock;
@@ -82,10 +85,10 @@ export class Attempt {
     else answerAndClose(socket, encodeAnswer(answer), this.#tools.clock);
   }
 
-  /** The client gets what the backend answered instead of a 101. */
-  relayed(socket: Duplex, answer: HttpAnswer): void {
-    const { message } = REFUSALS.BackendRejected;
-    if (!this.#settle({ code: answer.status, reason: "BackendRejected", message })) return;
+  /** The client gets what somebody behind this gateway answered instead of a 101. */
+  relayed(socket: Duplex, answer: HttpAnswer, reason: RelayReason): void {
+    const { message } = REFUSALS[reason];
+    if (!this.#settle({ code: answer.status, reason, message })) return;
     answerAndClose(socket, encodeAnswer(answer), this.#tools.clock);
   }
 

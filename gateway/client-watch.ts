@@ -16,6 +16,8 @@ export class ClientWatch {
     socket.on("data", this.#early);
     socket.on("end", this.#gone);
     socket.on("close", this.#gone);
+    // An earlier watch has paused it.
+    socket.resume();
   }
 
   /** Aborted as soon as the verdict is not `waiting`. */

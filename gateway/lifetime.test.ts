@@ -6,7 +6,13 @@ const policy = {
   timeouts: { handshake: 0, connect: 0, idle: 60 * SECOND, maxLifetime: 3600 * SECOND },
   keepAlive: { interval: 25 * SECOND, timeout: 8 * SECOND },
 };
-const fresh = { openedAt: 0, lastMessageAt: 0, lastHeardAt: 0, pingedAt: Number.NEGATIVE_INFINITY };
+const fresh = {
+  openedAt: 0,
+  lastMessageAt: 0,
+  lastHeardAt: 0,
+  pingedAt: Number.NEGATIVE_INFINITY,
+  expiresAt: Number.POSITIVE_INFINITY,
+};
 const at = (seconds: number) => ({ now: seconds * SECOND, period: SECOND });
 
 /** Runs one sweep a second over a client that never answers and says what was due when. */
@@ -20,6 +26,13 @@ function sweepSilentClient(offset: number): { pinged: number; gone: number } {
 }
 
 describe("due", () => {
+  it.each([0, 1, 250, 500, 999])("ends a token within a second of its end when sweeps fall %i ms after", (offset) => {
+    const expiresAt = 20 * SECOND;
+    let now = offset;
+    while (due(policy, { ...fresh, expiresAt }, { now, period: SECOND }) !== "TokenExpired") now += SECOND;
+    expect(Math.abs(now - expiresAt)).toBeLessThanOrEqual(SECOND / 2);
+  });
+
   it("owes nothing to a connection that is heard", () => {
     expect(due(policy, { ...fresh, lastHeardAt: 30_000, lastMessageAt: 30_000 }, at(40))).toBe("nothing");
   });

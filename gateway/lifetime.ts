@@ -11,6 +11,8 @@ export interface Vitals {
   readonly lastHeardAt: number;
   /** When the last ping was sent; before `lastHeardAt` when it is answered or none was sent. */
   readonly pingedAt: number;
+  /** When the token ends, with the tolerated difference of clocks; Infinity where that does not matter. */
+  readonly expiresAt: number;
 }
 
 export interface Moment {
@@ -19,15 +21,20 @@ export interface Moment {
   readonly period: number;
 }
 
-export type Due = "nothing" | "ping" | Extract<CloseReason, "MaxLifetime" | "IdleTimeout" | "KeepAliveTimeout">;
+export type Due =
+  | "nothing"
+  | "ping"
+  | Extract<CloseReason, "TokenExpired" | "MaxLifetime" | "IdleTimeout" | "KeepAliveTimeout">;
 
 type Policy = Pick<Route, "timeouts" | "keepAlive">;
 
 /**
  * A ping goes out in the last sweep before `keepAlive.interval` of silence, and the client is given `timeout` from there
  * (to the nearest sweep), so that a vanished client is gone by interval + timeout. Anything heard counts as an answer.
+ * A token ends at the nearest sweep too.
  */
 export function due({ timeouts, keepAlive }: Policy, vitals: Vitals, { now, period }: Moment): Due {
+  if (now + period / 2 >= vitals.expiresAt) return "TokenExpired";
   if (timeouts.maxLifetime > 0 && now - vitals.openedAt >= timeouts.maxLifetime) return "MaxLifetime";
   if (timeouts.idle > 0 && now - vitals.lastMessageAt >= timeouts.idle) return "IdleTimeout";
   if (keepAlive.interval === 0) return "nothing";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { createFakeClock } from "../test/support/fake-clock.ts";
 import { makeRoute } from "../test/support/make-route.ts";
+import { ANONYMOUS } from "./auth/principal.ts";
 import { drainConnections } from "./drain.ts";
 import { type Facts, LiveConnections } from "./live.ts";
 import { createLog } from "./log.ts";
@@ -15,7 +16,7 @@ const facts: Facts = {
   connectionId: "a~b.c",
   endpoint: undefined,
   protocol: undefined,
-  principal: undefined,
+  principal: ANONYMOUS,
 };
 
 /** A session without sockets: it ends as soon as it is asked to. */

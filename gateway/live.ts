@@ -2,6 +2,8 @@
  * Every open connection of the process, and the one sweep that keeps them honest: pings, idleness, age, counters.
  * One timer for all of them; work goes in slices, so that the event loop is free in between.
  */
+import type { Principal, VerifiedToken } from "./auth/principal.ts";
+import { principalOf } from "./auth/principal.ts";
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { due } from "./lifetime.ts";
 import { type Caller, type Log, logConnection } from "./log.ts";
@@ -27,8 +29,8 @@ export interface Facts {
   /** `address:port` of the backend; absent for a hub. */
   readonly endpoint: string | undefined;
   readonly protocol: string | undefined;
-  /** Name of the credential that the client showed. */
-  readonly principal: string | undefined;
+  /** Who the client was when it connected. */
+  readonly principal: Principal;
 }
 
 interface Tally {
@@ -50,12 +52,17 @@ export class LiveConnection {
   readonly facts: Facts;
   readonly session: Session;
   readonly openedAt: number;
+  /** Who the client is; it may show another token of its own while it is connected. */
+  principal: Principal;
+  /** When its token ends (clock time, ms); Infinity where that does not end the connection. */
+  expiresAt = Number.POSITIVE_INFINITY;
   pingedAt = Number.NEGATIVE_INFINITY;
   /** What the metrics already hold of this connection. */
   readonly counted: Tally = emptyTally();
 
   constructor(facts: Facts, session: Session, openedAt: number) {
     this.facts = facts;
+    this.principal = facts.principal;
     this.session = session;
     this.openedAt = openedAt;
   }
@@ -65,6 +72,8 @@ export interface LiveOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** ms since the epoch, which is what tokens are dated by. */
+  readonly wall?: () => number;
   /** Milliseconds between two sweeps. */
   readonly period?: number;
 }
@@ -77,17 +86,21 @@ export class LiveConnections {
   readonly #metrics: Metrics;
   readonly #log: Log;
   readonly #period: number;
+  readonly #wall: () => number;
+  /** Connections that came with a token, by connection ID. */
+  readonly #byToken = new Map<string, LiveConnection>();
   /** Traffic by route that the metrics do not hold yet. */
   readonly #tallies = new Map<string, Tally>();
   #waiters: (() => void)[] = [];
   #cancel: Cancel | undefined;
   #sweeping: Promise<void> | undefined;
 
-  constructor({ clock, metrics, log, period = SWEEP_PERIOD }: LiveOptions) {
+  constructor({ clock, metrics, log, wall = Date.now, period = SWEEP_PERIOD }: LiveOptions) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#log = log;
     this.#period = period;
+    this.#wall = wall;
   }
 
   get size(): number {
@@ -101,6 +114,10 @@ export class LiveConnections {
   add(facts: Facts, session: Session): LiveConnection {
     const connection = new LiveConnection(facts, session, this.#clock.now());
     this.#all.add(connection);
+    if (facts.principal.token) {
+      this.#byToken.set(facts.connectionId, connection);
+      connection.expiresAt = this.#expiryOf(facts.route, facts.principal.token);
+    }
     this.#metrics.opened(facts.routeName);
     return connection;
   }
@@ -109,6 +126,7 @@ export class LiveConnections {
   end(connection: LiveConnection, end: SessionEnd): void {
     if (!this.#all.delete(connection)) return;
     const { facts, session, openedAt } = connection;
+    this.#byToken.delete(facts.connectionId);
     this.#count(connection);
     this.#metrics.closed(facts.routeName, end);
     logConnection(this.#log, {
@@ -117,7 +135,7 @@ export class LiveConnections {
       connectionId: facts.connectionId,
       endpoint: facts.endpoint,
       protocol: facts.protocol,
-      principal: facts.principal,
+      principal: connection.principal.user,
       side: CLOSES[end.reason].side,
       reason: end.reason,
       code: end.code,
@@ -129,6 +147,29 @@ export class LiveConnections {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();
+  }
+
+  /** The connection of this ID, if it came with a token. */
+  withToken(connectionId: string): LiveConnection | undefined {
+    return this.#byToken.get(connectionId);
+  }
+
+  /** A newer token of the same client takes the place of the one before. */
+  renewToken(connection: LiveConnection, token: VerifiedToken): void {
+    const { apiKey, headers } = connection.principal;
+    connection.principal = principalOf({ apiKey, token, headers });
+    connection.expiresAt = this.#expiryOf(connection.facts.route, token);
+  }
+
+  /** Asks those connections to close that `chosen` picks. Resolves after the last slice. */
+  async closeWhere(chosen: (connection: LiveConnection) => boolean, reason: CloseReason): Promise<void> {
+    await this.#inSlices((connection) => {
+      if (chosen(connection)) connection.session.close(reason);
+    });
+  }
+
+  #expiryOf({ jwt }: Route, { expiresAt }: VerifiedToken): number {
+    return jwt?.onExpiry === "Close" ? this.#clock.now() + expiresAt - this.#wall() : Number.POSITIVE_INFINITY;
   }
 
   /** Resolves when no connection is open. */
@@ -175,11 +216,11 @@ export class LiveConnections {
   }
 
   #look(connection: LiveConnection): void {
-    const { session, facts, openedAt, pingedAt } = connection;
+    const { session, facts, openedAt, pingedAt, expiresAt } = connection;
     this.#count(connection);
     const { lastMessageAt, lastHeardAt } = session;
     const moment = { now: this.#clock.now(), period: this.#period };
-    const what = due(facts.route, { openedAt, lastMessageAt, lastHeardAt, pingedAt }, moment);
+    const what = due(facts.route, { openedAt, lastMessageAt, lastHeardAt, pingedAt, expiresAt }, moment);
     if (what === "nothing") return;
     if (what === "ping") {
       connection.pingedAt = moment.now;
@@ -188,6 +229,9 @@ export class LiveConnections {
       // The backend is told; the client is not waited for, since nobody is there to answer.
       session.close(what);
       setImmediate(() => session.destroy(what));
+    } else if (what === "TokenExpired" && facts.route.jwt?.mode === "Report") {
+      connection.expiresAt = Number.POSITIVE_INFINITY;
+      this.#metrics.policyReport({ route: facts.routeName, policy: "authentication.jwt", reason: what });
     } else {
       session.close(what);
     }

@@ -4,20 +4,23 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdminServer, type Readiness } from "./admin.ts";
+import { Access } from "./auth/access.ts";
+import { accessApi } from "./auth/api.ts";
+import type { KeyTimings } from "./auth/jwks.ts";
 import type { Bus } from "./bus.ts";
 import type { PortFailure } from "./certificates.ts";
 import { type Clock, systemClock, wait } from "./clock.ts";
 import { processBudget } from "./descriptors.ts";
 import { type DrainPlan, drainConnections } from "./drain.ts";
+import { MemoryPermits } from "./limits/permits-memory.ts";
 import { LiveConnections } from "./live.ts";
 import { EndpointLoads } from "./loads.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
-import { MemoryPermits } from "./permits-memory.ts";
 import { answerBroken, answerPlain } from "./plain.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { Ports, type RequestLimits } from "./server.ts";
-import type { Listener } from "./snapshot.ts";
+import { type Listener, SNAPSHOT_OBJECTS } from "./snapshot.ts";
 import type { Loaded, SnapshotSource } from "./source.ts";
 import { type HubDoor, UpgradePipeline } from "./upgrade.ts";
 
@@ -42,7 +45,7 @@ export interface GatewayOptions {
   readonly source: SnapshotSource;
   readonly bus: Bus;
   readonly hub: HubDoor;
-  /** Serves the API port; without it there is none. */
+  /** Serves what the API port has beside tokens and revocations; without it there is no API port. */
   readonly api?: RequestListener;
   readonly listen: Listen;
   readonly log: Log;
@@ -54,6 +57,9 @@ export interface GatewayOptions {
   /** Milliseconds between two sweeps over the live connections. */
   readonly sweepPeriod?: number;
   readonly requestLimits?: RequestLimits;
+  readonly keyTimings?: KeyTimings;
+  /** ms since the epoch, which is what tokens are dated by. */
+  readonly wall?: () => number;
 }
 
 export interface DrainRequest {
@@ -97,6 +103,7 @@ export class Gateway {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #live: LiveConnections;
+  readonly #access: Access;
   readonly #pipeline: UpgradePipeline;
   readonly #ports: Ports;
   readonly #admin: Server;
@@ -114,12 +121,21 @@ export class Gateway {
     this.#random = options.random ?? systemRandom;
     this.metrics = options.metrics ?? new Metrics();
     const base = { clock: this.#clock, random: this.#random, metrics: this.metrics, log };
-    const { sweepPeriod, requestLimits } = options;
-    this.#live = new LiveConnections({ ...base, ...(sweepPeriod !== undefined && { period: sweepPeriod }) });
+    const { sweepPeriod, requestLimits, keyTimings, wall = Date.now } = options;
+    this.#live = new LiveConnections({ ...base, wall, ...(sweepPeriod !== undefined && { period: sweepPeriod }) });
+    this.#access = new Access({
+      ...base,
+      source,
+      bus: options.bus,
+      live: this.#live,
+      wall,
+      ...(keyTimings && { keyTimings }),
+    });
     this.#pipeline = new UpgradePipeline({
       ...base,
       source,
       hub,
+      authenticator: this.#access.authenticator,
       permits: new MemoryPermits(),
       live: this.#live,
       loads: this.#loads,
@@ -141,7 +157,7 @@ export class Gateway {
       },
     });
     this.#admin = createAdminServer({ ...base, live: this.#live, readiness: () => this.readiness });
-    this.#api = options.api && createServer(options.api);
+    this.#api = options.api && createServer(this.#apiListener(options.api, wall));
   }
 
   /**
@@ -162,6 +178,7 @@ export class Gateway {
     await listen(this.#admin, address.adminHost, address.adminPort);
     if (this.#api) await listen(this.#api, address.host, address.apiPort);
     this.#live.start();
+    this.#access.start();
     this.metrics.bus(bus.up ? "up" : "down");
     bus.onState((state) => this.metrics.bus(state));
     source.onChange(() => void this.#follow());
@@ -173,6 +190,19 @@ export class Gateway {
   get ports(): GatewayPorts {
     const numberOf = (server: Server): number => (server.address() as AddressInfo).port;
     return { listeners: this.#ports.numbers, api: this.#api && numberOf(this.#api), admin: numberOf(this.#admin) };
+  }
+
+  #apiListener(others: RequestListener, wall: () => number): RequestListener {
+    const { source, log } = this.#options;
+    const aboutAccess = accessApi({
+      control: this.#access.control,
+      token: () => source.current?.secrets.get(SNAPSHOT_OBJECTS.apiTokenKey),
+      wall,
+      onFailure: (error) => log.error({ event: "api", err: error }, "the API failed"),
+    });
+    return (request, response) => {
+      if (!aboutAccess(request, response)) others(request, response);
+    };
   }
 
   /** Open connections. */
@@ -205,6 +235,7 @@ export class Gateway {
     await this.#live.destroyAll("Draining");
     await this.#live.whenEmpty();
     this.#live.stop();
+    this.#access.close();
     await Promise.all([this.#admin, this.#api].map((server) => server && closeServer(server)));
   }
 
@@ -257,6 +288,7 @@ export class Gateway {
     this.metrics.snapshotServed(sequence);
     log.info({ event: "snapshot", sequence, revision, routes: routes.length }, "serving a new snapshot");
     if (before && before.snapshot.routes !== routes) this.#forgetRoutes(loaded);
+    this.#access.follow(routes);
     await this.#bringPorts(loaded);
   }
 

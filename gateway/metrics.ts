@@ -31,13 +31,24 @@ export interface HandshakeOutcome {
   readonly seconds?: number;
 }
 
+const AUTHORIZER_OUTCOMES = ["allowed", "denied", "unavailable", "failed_open"] as const;
+export type AuthorizerOutcome = (typeof AUTHORIZER_OUTCOMES)[number];
+
 /** Counts of one direction since they were last taken over into the metrics. */
 export interface TrafficDelta {
   readonly fromClient: Readonly<Traffic>;
   readonly toClient: Readonly<Traffic>;
 }
 
+export interface PolicyReport {
+  readonly route: string;
+  /** The policy's field in the route, such as `authentication.jwt`. */
+  readonly policy: string;
+  readonly reason: string;
+}
+
 interface Seen {
+  readonly reports: Map<string, PolicyReport>;
   readonly handshakes: Map<string, { code: number; reason: string }>;
   readonly closes: Map<string, { code: string; reason: string; side: string }>;
   open: number;
@@ -59,6 +70,17 @@ export class Metrics {
     "route",
     "direction",
   ]);
+  readonly #reports = this.#counter("policy_reports_total", "What policies in mode Report would have refused.", [
+    "route",
+    "policy",
+    "reason",
+  ]);
+  readonly #authorizer = this.#counter("authorizer_checks_total", "Handshakes that an authoriser was asked about.", [
+    "route",
+    "outcome",
+  ]);
+  readonly #keyFetches = this.#counter("jwks_fetches_total", "Fetches of token issuers' keys.", ["outcome"]);
+  readonly #revocations = this.#gauge("revocations", "Users and tokens whose access is revoked.", []);
   readonly #connections = this.#gauge("connections", "Open connections.", ["route"]);
   readonly #duration = new Histogram({
     name: "holdfast_handshake_duration_seconds",
@@ -91,7 +113,7 @@ export class Metrics {
   #of(route: string): Seen {
     let seen = this.#seen.get(route);
     if (!seen) {
-      seen = { handshakes: new Map(), closes: new Map(), open: 0 };
+      seen = { reports: new Map(), handshakes: new Map(), closes: new Map(), open: 0 };
       this.#seen.set(route, seen);
     }
     return seen;
@@ -128,6 +150,26 @@ export class Metrics {
   #add(route: string, direction: Direction, { messages, bytes }: Readonly<Traffic>): void {
     if (messages > 0) this.#messages.inc({ route, direction }, messages);
     if (bytes > 0) this.#bytes.inc({ route, direction }, bytes);
+  }
+
+  /** Counts what a policy would have refused if it were enforced. */
+  policyReport(report: PolicyReport): void {
+    const { route, policy, reason } = report;
+    this.#of(route).reports.set(`${policy} ${reason}`, report);
+    this.#reports.inc({ route, policy, reason });
+  }
+
+  authorizerCheck(route: string, outcome: AuthorizerOutcome): void {
+    this.#of(route);
+    this.#authorizer.inc({ route, outcome });
+  }
+
+  keysFetched(outcome: "ok" | "failed"): void {
+    this.#keyFetches.inc({ outcome });
+  }
+
+  revocations(count: number): void {
+    this.#revocations.set(count);
   }
 
   clientReset(): void {
@@ -168,6 +210,8 @@ export class Metrics {
       if (route === "" || seen.open > 0 || exists(route)) continue;
       for (const labels of seen.handshakes.values()) this.#handshakes.remove({ route, ...labels });
       for (const labels of seen.closes.values()) this.#closes.remove({ route, ...labels });
+      for (const report of seen.reports.values()) this.#reports.remove({ ...report });
+      for (const outcome of AUTHORIZER_OUTCOMES) this.#authorizer.remove({ route, outcome });
       for (const direction of ["from_client", "to_client"] as const) {
         this.#messages.remove({ route, direction });
         this.#bytes.remove({ route, direction });

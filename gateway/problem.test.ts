@@ -19,9 +19,22 @@ describe("problemAnswer", () => {
         reason,
       });
       expect(headers.has("Retry-After")).toBe(REFUSALS[reason].retry === "yes");
-      expect(headers.has("WWW-Authenticate")).toBe(answer.status === 401);
+      expect(headers.has("WWW-Authenticate")).toBe(answer.status === 401 || reason === "ClaimsInsufficient");
     },
   );
+
+  it.each<[RefusalReason, string]>([
+    ["Unauthenticated", 'ApiKey realm="holdfast"'],
+    ["TokenMissing", 'Bearer realm="holdfast"'],
+    ["TokenExpired", 'Bearer realm="holdfast", error="invalid_token", error_description="the token has expired"'],
+    [
+      "ClaimsInsufficient",
+      'Bearer realm="holdfast", error="insufficient_scope", error_description="the token lacks a claim that this route requires"',
+    ],
+  ])("challenges for %s as RFC 6750 §3 has it", (reason, challenge) => {
+    const { headers } = problemAnswer(refuse(reason), half);
+    expect(new Map(headers).get("WWW-Authenticate")).toBe(challenge);
+  });
 
   it("spreads Retry-After from what the refusal asks for", () => {
     const waits = [0, 0.3, 0.999].map((fraction) => {

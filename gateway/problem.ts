@@ -2,7 +2,7 @@
  * A refusal as the HTTP answer that a client gets before the 101 (RFC 9457 problem document). Pure.
  */
 import { STATUS_CODES } from "node:http";
-import { REFUSALS, type Refusal } from "./refusals.ts";
+import { REFUSALS, type Refusal, type RefusalReason } from "./refusals.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -14,9 +14,20 @@ export interface HttpAnswer {
 /** `Retry-After` is drawn from this many seconds, so that clients refused together do not come back together (C17). */
 const RETRY_SPREAD_SECONDS = 5;
 
-/** Headers that HTTP demands beside a status: RFC 9110 §15.5.2, §15.5.6, §15.5.22; RFC 6455 §4.4. */
+/** What a client has to show (RFC 9110 §11.6.1), and for tokens what is wrong with the one it showed (RFC 6750 §3). */
+function challenge(reason: RefusalReason): [string, string][] {
+  const bearer = (error: string): [string, string][] => {
+    const { message } = REFUSALS[reason];
+    return [["WWW-Authenticate", `Bearer realm="holdfast", error="${error}", error_description="${message}"`]];
+  };
+  if (reason === "Unauthenticated") return [["WWW-Authenticate", 'ApiKey realm="holdfast"']];
+  if (reason === "TokenMissing") return [["WWW-Authenticate", 'Bearer realm="holdfast"']];
+  if (reason === "ClaimsInsufficient") return bearer("insufficient_scope");
+  return REFUSALS[reason].status === 401 ? bearer("invalid_token") : [];
+}
+
+/** Headers that HTTP demands beside a status: RFC 9110 §15.5.6, §15.5.22; RFC 6455 §4.4. */
 function demandedHeaders(status: number): [string, string][] {
-  if (status === 401) return [["WWW-Authenticate", 'ApiKey realm="holdfast"']];
   if (status === 405) return [["Allow", "GET"]];
   if (status === 426) {
     return [
@@ -38,7 +49,11 @@ export function problemAnswer(refusal: Refusal, random: () => number): HttpAnswe
     detail: refusal.message,
     reason: refusal.reason,
   };
-  const headers: [string, string][] = [["Content-Type", "application/problem+json"], ...demandedHeaders(status)];
+  const headers: [string, string][] = [
+    ["Content-Type", "application/problem+json"],
+    ...challenge(refusal.reason),
+    ...demandedHeaders(status),
+  ];
   if (retry === "yes") {
     const base = refusal.retryAfter ?? 1;
     headers.push(["Retry-After", String(base + Math.floor(random() * RETRY_SPREAD_SECONDS))]);

@@ -5,6 +5,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Attempt, type AttemptTools } from "./attempt.ts";
+import type { Authenticator, Denial } from "./auth/authenticator.ts";
+import type { Principal } from "./auth/principal.ts";
 import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./balance.ts";
 import { ClientWatch, type Verdict } from "./client-watch.ts";
 import { CONNECTION_ID_NAME, type ConnectionId, issueConnectionId, presentedConnectionIds } from "./connection-id.ts";
@@ -12,9 +14,9 @@ import { decideUpgrade, type Plan } from "./decide.ts";
 import { type Dialled, dial } from "./dial.ts";
 import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
 import { upstreamHead } from "./headers.ts";
+import type { Permit, Permits } from "./limits/permits.ts";
 import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
 import type { EndpointLoads } from "./loads.ts";
-import type { Permit, Permits } from "./permits.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
 import type { UpgradeEvent } from "./server.ts";
 import type { Session, SessionEnd } from "./session.ts";
@@ -40,6 +42,7 @@ export interface HubDoor {
 
 export interface UpgradeTools extends AttemptTools {
   readonly source: SnapshotSource;
+  readonly authenticator: Authenticator;
   readonly permits: Permits;
   readonly live: LiveConnections;
   readonly loads: EndpointLoads;
@@ -115,8 +118,12 @@ export class UpgradePipeline {
     if (!loaded) return attempt.refused(socket, refuse("NotReady"));
     const { method, url, httpVersion, rawHeaders } = request;
     const facts = { method, url, httpVersion, rawHeaders, head, remoteAddress, port };
-    const plan = decideUpgrade(facts, loaded, attempt);
-    if (isRefusal(plan)) return attempt.refused(socket, plan);
+    const decided = decideUpgrade(facts, loaded, attempt);
+    if (isRefusal(decided)) return attempt.refused(socket, decided);
+    const principal = await this.#authenticate(decided, event);
+    if (isRefusal(principal)) return attempt.refused(socket, principal);
+    if ("denial" in principal) return attempt.relayed(socket, relayedAnswer(principal.denial), "AuthorizerDenied");
+    const plan = { ...decided, principal };
     const permit = permits.acquire({ route: plan.route, clientIP: plan.client.ip });
     if (isRefusal(permit)) return attempt.refused(socket, permit);
     try {
@@ -126,6 +133,20 @@ export class UpgradePipeline {
       permit.release();
       throw error;
     }
+  }
+
+  /** Whoever has to be asked is asked while the client's socket is watched, as it is while a backend is dialled. */
+  async #authenticate(plan: Plan, event: UpgradeEvent): Promise<Principal | Refusal | Denial> {
+    const { handshake, route, client, principal, loaded } = plan;
+    const { authenticator, isClosing } = this.#tools;
+    const subject = { handshake, route, client, principal, secrets: loaded.secrets, scheme: schemeOf(event) };
+    if (!route.jwt && !route.external) return authenticator.authenticate(subject);
+    const watch = new ClientWatch(event.socket);
+    const outcome = await authenticator.authenticate({ ...subject, signal: watch.signal }).catch((error) => {
+      watch.stop();
+      throw error;
+    });
+    return watchRefusal(watch.stop()) ?? (isClosing() && !isRefusal(outcome) ? refuse("Draining") : outcome);
   }
 
   #identify({ handshake, loaded }: Plan): ConnectionId {
@@ -181,7 +202,7 @@ export class UpgradePipeline {
     if (dialled.kind === "rejected") {
       permit.release();
       release();
-      return attempt.relayed(socket, relayedAnswer(dialled));
+      return attempt.relayed(socket, relayedAnswer(dialled), "BackendRejected");
     }
     const ownHeaders = connectionHeaders(identityOf(plan, identity, event));
     const { protocol, extensions, headers: backendHeaders } = dialled;
@@ -315,7 +336,7 @@ function factsOf(known: {
   const { plan, attempt, id, endpoint, protocol } = known;
   const { caller, routeName } = attempt;
   const { route, principal } = plan;
-  return { route, routeName, caller, connectionId: id, endpoint, protocol, principal: principal.user };
+  return { route, routeName, caller, connectionId: id, endpoint, protocol, principal };
 }
 
 function abandon({ dialled, release }: Reached): void {
@@ -326,8 +347,13 @@ function abandon({ dialled, release }: Reached): void {
 /** What the client did counts before what the backend did: a dial that was aborted for it says nothing. */
 function lateRefusal(late: { verdict: Verdict; reached: Reached | Refusal; closing: boolean }): Refusal | undefined {
   const { verdict, reached, closing } = late;
-  if (verdict === "early") return refuse("BodyNotAllowed");
-  if (verdict === "gone") return refuse("ClientGone");
+  const refusal = watchRefusal(verdict);
+  if (refusal) return refusal;
   if (isRefusal(reached)) return reached;
   return closing ? refuse("Draining") : undefined;
+}
+
+function watchRefusal(verdict: Verdict): Refusal | undefined {
+  if (verdict === "early") return refuse("BodyNotAllowed");
+  return verdict === "gone" ? refuse("ClientGone") : undefined;
 }
