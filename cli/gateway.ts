@@ -8,7 +8,7 @@ import {
   kubeconfigOption,
   logLevelOption,
   parseAddress,
-  parseGatewayName,
+  parseObjectName,
   parsePort,
   parseSeconds,
   redisOption,
@@ -38,7 +38,7 @@ export function gatewayCommand(): Command {
     )
     .addOption(
       new Option("--gateway <namespace/name>", "the WebSocketGateway to serve")
-        .argParser(parseGatewayName)
+        .argParser(parseObjectName)
         .env("HOLDFAST_GATEWAY")
         .makeOptionMandatory(),
     )

@@ -28,7 +28,7 @@ export interface GatewayName {
   readonly name: string;
 }
 
-export function parseGatewayName(text: string): GatewayName {
+export function parseObjectName(text: string): GatewayName {
   const [namespace, name, ...rest] = text.split("/");
   if (!namespace || !name || rest.length > 0) throw new InvalidArgumentError("Give NAMESPACE/NAME.");
   return { namespace, name };

@@ -5,7 +5,7 @@ import {
   type GatewayName,
   logLevelOption,
   parseAddress,
-  parseGatewayName,
+  parseObjectName,
   parsePort,
   redisOption,
 } from "./options.ts";
@@ -39,7 +39,7 @@ export function runCommand(): Command {
     )
     .addOption(
       new Option("--gateway <namespace/name>", "which WebSocketGateway of the files to serve")
-        .argParser(parseGatewayName)
+        .argParser(parseObjectName)
         .env("HOLDFAST_GATEWAY"),
     )
     .addOption(
