@@ -78,19 +78,44 @@ export interface ClusterStore extends Cluster {
   readonly indexes: Map<string, ConfigMap>;
 }
 
+/** A map that counts its changes, so that who has read it once can tell that there is nothing new in it. */
+class CountingMap<K, V> extends Map<K, V> {
+  changes = 0;
+
+  override set(key: K, value: V): this {
+    this.changes++;
+    return super.set(key, value);
+  }
+
+  override delete(key: K): boolean {
+    this.changes++;
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    this.changes++;
+    super.clear();
+  }
+}
+
+/** Another number whenever the map may hold something else than before; NaN, which equals nothing, of a map that does not count. */
+export function changesOf(map: ReadonlyMap<unknown, unknown>): number {
+  return map instanceof CountingMap ? map.changes : Number.NaN;
+}
+
 export function createClusterStore(): ClusterStore {
   return {
-    gateways: new Map(),
-    routes: new Map(),
-    services: new Map(),
-    endpointSlices: new Map(),
-    secrets: new Map(),
+    gateways: new CountingMap(),
+    routes: new CountingMap(),
+    services: new CountingMap(),
+    endpointSlices: new CountingMap(),
+    secrets: new CountingMap(),
     forbidden: new Set(),
-    configMaps: new Map(),
-    namespaces: new Map(),
+    configMaps: new CountingMap(),
+    namespaces: new CountingMap(),
     referenceGrants: "notInstalled",
-    leases: new Map(),
-    indexes: new Map(),
+    leases: new CountingMap(),
+    indexes: new CountingMap(),
   };
 }
 
@@ -149,6 +174,8 @@ export interface Acknowledgement {
   readonly connections: number;
   /** False while the process starts or drains. */
   readonly ready: boolean;
+  /** It sends its clients away, and `connections` are left. */
+  readonly draining: boolean;
   /** Why it did not take the newest snapshot. */
   readonly refused: string | undefined;
   /** When the Lease ends unless it is renewed, ms since the epoch. */
@@ -171,6 +198,7 @@ export function readAcknowledgement({ lease, observedAt }: LeaseEntry): Acknowle
     revision: annotations[keys.revision] ?? "",
     connections: wholeNumber(annotations[keys.connections]),
     ready: annotations[keys.ready] === "true",
+    draining: (annotations[keys.draining] ?? "") !== "",
     refused: annotations[keys.refused] || undefined,
     expiresAt: observedAt + (lease.spec?.leaseDurationSeconds ?? DEFAULT_LEASE_SECONDS) * 1000,
   };

@@ -4,45 +4,40 @@
  */
 import type { WebSocketGatewayStatus } from "../crds/websocketgateway.ts";
 import type { WebSocketRouteStatus } from "../crds/websocketroute.ts";
-import { type GatewaySettings, type Route, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
+import { type GatewaySettings, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster, GatewayEntry, RouteEntry } from "./cluster.ts";
 import type { FleetView } from "./fleet/facts.ts";
 import { type Flip, flips } from "./flips.ts";
 import { PartMemory } from "./render/parts.ts";
 import { type RenderedSnapshot, readIndex, renderSnapshot } from "./render/snapshot-objects.ts";
-import { sameItems } from "./same-items.ts";
+import { carried, hasSaidAll, type RouteRecord, recordRoutes, type Since, saidAll } from "./route-records.ts";
 import { readPods, readServing, type Serving } from "./serving.ts";
 import { gatewayStatus, routeStatus, sameStatus } from "./status.ts";
 import type { Objection } from "./translate/condition.ts";
-import { forgetMissing, TranslationMemory } from "./translate/memory.ts";
-import type { GatewayPlan, RouteOutcome, TranslateOptions, Translation } from "./translate/plan.ts";
+import { TranslationMemory } from "./translate/memory.ts";
+import type { GatewayPlan, TranslateOptions, Translation } from "./translate/plan.ts";
 import { translate } from "./translate/translate.ts";
 
 export type { Flip } from "./flips.ts";
 
-/** The first sequence that carried a route, or a gateway's settings, as they are now. */
-export interface Since {
-  readonly content: Route | GatewaySettings;
-  readonly sequence: number;
-}
-
-/** What a pass remembers for the next, which brings it up to date. Empty after a restart: the current sequence counts then. */
+/** What a pass remembers for the next. Empty after a restart: the current sequence counts then. */
 export interface PassMemory {
-  /** Gateway key, then route key; the gateway's own settings stand under an empty one. */
-  readonly since: Map<string, Map<string, Since>>;
+  /** Sorted by key. */
+  readonly routes: readonly RouteRecord[];
+  /** Since when each gateway's own settings are as they are, by gateway key. */
+  readonly settings: ReadonlyMap<string, Since<GatewaySettings>>;
   /** When the number of connections was last written, ms since the epoch, by gateway key. */
   readonly counted: ReadonlyMap<string, number>;
-  /** Routes whose status said it all, by key, with all that it was made of. Saves work and nothing else, as do the next two. */
-  readonly told: Map<string, readonly unknown[]>;
+  /** These two save work and nothing else; each pass brings them up to date. */
   readonly translation: TranslationMemory;
   readonly parts: PartMemory;
 }
 
 export function emptyMemory(): PassMemory {
   return {
-    since: new Map(),
+    routes: [],
+    settings: new Map(),
     counted: new Map(),
-    told: new Map(),
     translation: new TranslationMemory(),
     parts: new PartMemory(),
   };
@@ -83,8 +78,8 @@ export interface PassResult {
   readonly wakeAt: number | undefined;
 }
 
-/** A number that changes all the time is written this often when nothing else has changed. */
-const COUNT_EVERY_MS = 30_000;
+/** Numbers that change all the time are written this often when nothing else has changed: somebody watches while pods drain. */
+const COUNT_EVERY_MS = { serving: 30_000, draining: 5_000 };
 
 export function pass(input: PassInput): PassResult {
   const { cluster, memory, options } = input;
@@ -93,17 +88,18 @@ export function pass(input: PassInput): PassResult {
   const view: View = {
     translation,
     serving: servingOf({ translation, gateways, input }),
-    since: carry({ translation, gateways, input }),
+    settings: carrySettings({ translation, gateways, input }),
     rendered: new Map(gateways.map(({ plan, rendered }) => [plan.key, rendered])),
     input,
   };
   const { gatewayStatuses, counted, recount } = gatewayChanges(view);
+  const { routeStatuses, records } = routeChanges(view);
   const wakes = [...[...view.serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []), ...recount];
   return {
     gateways,
-    routeStatuses: routeChanges(view),
+    routeStatuses,
     gatewayStatuses,
-    memory: { ...memory, counted },
+    memory: { ...memory, routes: records, settings: view.settings, counted },
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
 }
@@ -111,7 +107,7 @@ export function pass(input: PassInput): PassResult {
 interface View {
   readonly translation: Translation;
   readonly serving: ReadonlyMap<string, Serving>;
-  readonly since: PassMemory["since"];
+  readonly settings: PassMemory["settings"];
   readonly rendered: ReadonlyMap<string, RenderedSnapshot>;
   readonly input: PassInput;
 }
@@ -134,48 +130,15 @@ interface Rendering {
   readonly input: PassInput;
 }
 
-/** Since when everything is carried as it is; what is new, or seen for the first time, came with the newest snapshot. */
-function carry({ translation, gateways, input: { memory } }: Rendering): PassMemory["since"] {
-  const { since } = memory;
-  const present = new Map(gateways.map(({ plan, rendered }) => [plan.key, { plan, rendered }]));
-  forgetMissing(since, present);
+/** What is new, or seen for the first time, came with the newest snapshot. */
+function carrySettings({ gateways, input: { memory } }: Rendering): PassMemory["settings"] {
+  const settings = new Map<string, Since<GatewaySettings>>();
   for (const { plan, rendered } of gateways) {
-    const known = since.get(plan.key) ?? new Map<string, Since>();
-    since.set(plan.key, known);
-    keep({ known, key: "", content: plan.settings, rendered });
-    // The settings are one more than the routes.
-    if (known.size > plan.routes.length + 1) forgetMissing(known, routesAt(plan.key, translation));
+    const newest = rendered.ok ? rendered.index.sequence : undefined;
+    const since = carried(memory.settings.get(plan.key), plan.settings, newest);
+    if (since !== undefined) settings.set(plan.key, since);
   }
-  for (const { key, parents } of translation.routes) {
-    for (const { gateway, route } of parents) {
-      const [known, at] = [since.get(gateway), present.get(gateway)];
-      if (known === undefined || at === undefined) continue;
-      if (route === undefined) known.delete(key);
-      else keep({ known, key, content: route, rendered: at.rendered });
-    }
-  }
-  return since;
-}
-
-function routesAt(gateway: string, { routes }: Translation): ReadonlyMap<string, unknown> {
-  const attached = routes.filter(({ parents }) => parents.some((parent) => parent.gateway === gateway && parent.route));
-  return new Map<string, unknown>([["", undefined], ...attached.map(({ key }) => [key, undefined] as const)]);
-}
-
-interface Keeping {
-  readonly known: Map<string, Since>;
-  readonly key: string;
-  readonly content: Since["content"];
-  readonly rendered: RenderedSnapshot;
-}
-
-function keep({ known, key, content, rendered }: Keeping): void {
-  const before = known.get(key);
-  if (before?.content === content) return;
-  const same = before !== undefined && JSON.stringify(before.content) === JSON.stringify(content);
-  if (same) known.set(key, { ...before, content });
-  else if (rendered.ok) known.set(key, { content, sequence: rendered.index.sequence });
-  else known.delete(key);
+  return settings;
 }
 
 function servingOf({ translation, gateways, input }: Rendering): ReadonlyMap<string, Serving> {
@@ -197,42 +160,29 @@ function tooLarge(rendered: RenderedSnapshot | undefined): Objection | undefined
   return rendered === undefined || rendered.ok ? undefined : { reason: "ConfigTooLarge", message: rendered.message };
 }
 
-function routeChanges(view: View): PassResult["routeStatuses"] {
-  const { told } = view.input.memory;
-  const { routes } = view.translation;
-  if (told.size > routes.length) forgetMissing(told, view.input.cluster.routes);
-  return routes.flatMap((outcome) => {
-    const madeOf = madeOfAll(outcome, view);
-    const before = told.get(outcome.key);
-    if (before !== undefined && sameItems(before, madeOf)) return [];
-    const change = routeChange(outcome, view);
-    if (change === undefined) told.set(outcome.key, madeOf);
-    else told.delete(outcome.key);
-    return change ?? [];
+interface RouteChanges {
+  readonly routeStatuses: PassResult["routeStatuses"];
+  readonly records: readonly RouteRecord[];
+}
+
+function routeChanges({ translation, serving, rendered, input }: View): RouteChanges {
+  const routeStatuses: StatusChange<RouteEntry, WebSocketRouteStatus>[] = [];
+  const newest = new Map([...rendered].flatMap(([key, own]) => (own.ok ? [[key, own.index.sequence] as const] : [])));
+  const records = recordRoutes(translation.routes, input.memory.routes, newest).map((record) => {
+    if (hasSaidAll(record, serving)) return record;
+    const { outcome, since } = record;
+    const { key, entry } = outcome;
+    const parents = outcome.parents.map((parent, index) => ({
+      outcome: parent,
+      pods: serving.get(parent.gateway),
+      since: since[index]?.sequence,
+    }));
+    const status = routeStatus({ outcome, parents, now: input.now });
+    if (sameStatus(entry.status, status)) return saidAll(record, serving);
+    routeStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
+    return record.words === undefined ? record : { ...record, words: undefined };
   });
-}
-
-/** Everything that a route's status is made of, the status that it has included. */
-function madeOfAll(outcome: RouteOutcome, { serving, since }: View): unknown[] {
-  const madeOf: unknown[] = [outcome, outcome.entry.status];
-  for (const { gateway, route } of outcome.parents)
-    madeOf.push(serving.get(gateway)?.words(route && since.get(gateway)?.get(outcome.key)?.sequence));
-  return madeOf;
-}
-
-function routeChange(
-  outcome: RouteOutcome,
-  { serving, since, input }: View,
-): StatusChange<RouteEntry, WebSocketRouteStatus> | undefined {
-  const { key, entry } = outcome;
-  const parents = outcome.parents.map((parent) => ({
-    outcome: parent,
-    pods: serving.get(parent.gateway),
-    since: parent.route && since.get(parent.gateway)?.get(key)?.sequence,
-  }));
-  const status = routeStatus({ outcome, parents, now: input.now });
-  if (sameStatus(entry.status, status)) return undefined;
-  return { key, entry, status, flips: flips(entry.status, status) };
+  return { routeStatuses, records };
 }
 
 interface GatewayChanges {
@@ -242,7 +192,7 @@ interface GatewayChanges {
   readonly recount: readonly number[];
 }
 
-function gatewayChanges({ translation, serving, since, rendered, input }: View): GatewayChanges {
+function gatewayChanges({ translation, serving, settings, rendered, input }: View): GatewayChanges {
   const { memory, now, cluster } = input;
   const gatewayStatuses: StatusChange<GatewayEntry, WebSocketGatewayStatus>[] = [];
   const counted = new Map<string, number>();
@@ -252,12 +202,14 @@ function gatewayChanges({ translation, serving, since, rendered, input }: View):
     const own = rendered.get(key);
     const index = own?.ok ? own.index : readIndex(cluster.indexes.get(indexKey(outcome)));
     const pods = serving.get(key) as Serving;
-    const settingsSince = since.get(key)?.get("")?.sequence;
+    const settingsSince = settings.get(key)?.sequence;
     const addresses = [...(input.fleets?.get(key)?.facts?.addresses ?? [])];
     const revision = index?.revision;
     const status = gatewayStatus({ outcome, pods, since: settingsSince, revision, addresses, now });
-    const dueAt = (memory.counted.get(key) ?? Number.NEGATIVE_INFINITY) + COUNT_EVERY_MS;
-    const onlyCount = sameStatus(withoutCount(entry.status), withoutCount(status));
+    const dueAt =
+      (memory.counted.get(key) ?? Number.NEGATIVE_INFINITY) +
+      COUNT_EVERY_MS[pods.draining.length === 0 ? "serving" : "draining"];
+    const onlyCount = sameStatus(withoutCounts(entry.status), withoutCounts(status));
     const same = onlyCount && sameStatus(entry.status, status);
     const write = !same && !(onlyCount && dueAt > now);
     if (write) gatewayStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
@@ -268,7 +220,10 @@ function gatewayChanges({ translation, serving, since, rendered, input }: View):
   return { gatewayStatuses, counted, recount };
 }
 
-function withoutCount(status: unknown): object {
-  const { connections: _connections, ...rest } = Object(status) as WebSocketGatewayStatus;
-  return rest;
+function withoutCounts(status: unknown): object {
+  const { connections: _connections, conditions, ...rest } = Object(status) as WebSocketGatewayStatus;
+  const steady = (Array.isArray(conditions) ? conditions : []).map((condition) =>
+    condition?.type === "Draining" ? { ...condition, message: "" } : condition,
+  );
+  return { ...rest, conditions: steady };
 }

@@ -44,12 +44,18 @@ interface ResolverInput {
 
 /** Resolves the backends of one translation. */
 export class BackendResolver {
+  /** Nothing that backends are resolved by is another than in the last translation. */
+  readonly unchanged: boolean;
   readonly #input: ResolverInput;
   readonly #slices: ReadonlyMap<string, readonly EndpointSlice[]>;
 
   constructor(input: ResolverInput) {
+    const { cluster, memory } = input;
+    const { services, endpointSlices, referenceGrants } = cluster;
+    const grants = referenceGrants === "notInstalled" ? [] : [referenceGrants];
+    this.unchanged = memory.areUnchanged([services, endpointSlices, ...grants]);
     this.#input = input;
-    this.#slices = input.memory.slices.update(input.cluster.endpointSlices);
+    this.#slices = this.unchanged ? memory.slices.get() : memory.slices.update(endpointSlices);
   }
 
   /** @param routeNamespace - where the route stands, for the grant */

@@ -3,6 +3,7 @@
  * the same: the result is equal with or without.
  */
 import type { BackendEndpoints, Route } from "../../gateway/snapshot.ts";
+import { changesOf } from "../cluster.ts";
 import type { EndpointSlice, Service } from "../objects.ts";
 import { sameItems } from "../same-items.ts";
 import type { BackendName } from "./backends.ts";
@@ -16,6 +17,11 @@ import type { ResolvedKeys } from "./resolve.ts";
 export class Cell<T> {
   #inputs: readonly unknown[] | undefined;
   #value: T | undefined;
+
+  /** The value that was made last, whatever of. */
+  get last(): T | undefined {
+    return this.#value;
+  }
 
   /** The value that was made last, while the inputs are the same; else a new one. */
   get(inputs: readonly unknown[], make: () => T): T {
@@ -81,6 +87,15 @@ export class TranslationMemory {
   translations = 0;
   readonly #lists = new Map<string, readonly object[]>();
   #keys: readonly string[] = [];
+  #counts: readonly unknown[] = [];
+
+  /** Whether these maps hold what they held when it was asked for last. */
+  areUnchanged(maps: readonly ReadonlyMap<unknown, unknown>[]): boolean {
+    const counts = maps.flatMap((map) => [map, changesOf(map)]);
+    const unchanged = sameItems(this.#counts, counts);
+    this.#counts = counts;
+    return unchanged;
+  }
 
   /** The same array as last time while it has the same items. `name` says which list it is. */
   sameList<T extends object>(name: string, list: readonly T[]): readonly T[] {
@@ -103,6 +118,10 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 export class SliceIndex {
   readonly #known = new Map<string, { readonly slice: EndpointSlice; readonly service: string | undefined }>();
   #byService: ReadonlyMap<string, readonly EndpointSlice[]> = new Map();
+
+  get(): ReadonlyMap<string, readonly EndpointSlice[]> {
+    return this.#byService;
+  }
 
   update(slices: ReadonlyMap<string, EndpointSlice>): ReadonlyMap<string, readonly EndpointSlice[]> {
     let changed = forgetMissing(this.#known, slices);

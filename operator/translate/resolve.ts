@@ -31,6 +31,7 @@ function resolveBackends(
   spec: WebSocketRouteSpec,
   context: Context,
 ): ResolvedBackends {
+  if (context.backends.unchanged && memory.backends.last !== undefined) return memory.backends.last;
   const names = memory.refs.get(NOTHING, () => (spec.backendRefs ?? []).map((ref) => backendName(ref, namespace)));
   const resolved = names.map((name) => context.backends.resolve(name, namespace));
   return memory.backends.get(resolved.map(identityOf), () => {

@@ -16,7 +16,7 @@ import { checkSupport } from "./supported.ts";
 
 type Step = (draft: RouteDraft, context: Context) => void;
 
-/** In this order, each for all routes before the next begins; routes come from the oldest to the newest. */
+/** In this order for each route; routes come from the oldest to the newest. */
 const steps = (): readonly Step[] => [
   attach,
   checkSupport,
@@ -37,8 +37,10 @@ export function translate(cluster: Cluster, options: TranslateOptions, memory = 
   const context: Context = { cluster, gateways, backends, surroundings: memory.surroundings };
   const byName = draftRoutes(cluster, memory);
   const byAge = byName.toSorted((a, b) => a.created - b.created);
-  for (const step of steps()) for (const draft of byAge) step(draft, context);
-  forgetUnused(memory, cluster);
+  const order = steps();
+  for (const draft of byAge) for (const step of order) step(draft, context);
+  if (memory.routes.size > cluster.routes.size) forgetMissing(memory.routes, cluster.routes);
+  if (!backends.unchanged) forgetUnused(memory);
   return {
     plans: [...gateways.values()].flatMap((gateway) => planGateway(gateway, byName, memory) ?? []),
     gateways: [...gateways.values()].map((gateway) => gatewayOutcome(gateway, byName)),
@@ -46,8 +48,7 @@ export function translate(cluster: Cluster, options: TranslateOptions, memory = 
   };
 }
 
-function forgetUnused({ routes, backends, translations }: TranslationMemory, cluster: Cluster): void {
-  forgetMissing(routes, cluster.routes);
+function forgetUnused({ backends, translations }: TranslationMemory): void {
   for (const [id, { lookedAt }] of backends) if (lookedAt !== translations) backends.delete(id);
 }
 
