@@ -11,7 +11,7 @@ import { createClusterStore } from "../operator/cluster.ts";
 import { createMetrics } from "../operator/metrics.ts";
 
 /** An operator with nothing to do: only its metrics' names are wanted. */
-const IDLE = { cluster: createClusterStore(), unsynced: () => [], queueDepth: () => 0 };
+const IDLE = { cluster: createClusterStore(), unsynced: () => [], queueDepth: () => 0, leads: () => true };
 
 const FILE = new URL("reference/operations.md", import.meta.url);
 

@@ -1,13 +1,15 @@
 /**
  * The operator's composition root: everything that has an effect is made here and handed to what decides.
- *
- * One operator writes at a time: until there is leader election, run one replica.
+ * One operator writes at a time: the others watch and decide like it, and write nothing until the Lease is theirs.
  */
 import type { Logger } from "pino";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isNotFound } from "../kube/error.ts";
+import { FencedOff } from "../kube/fence.ts";
 import type { ListWatchState } from "../kube/listwatch.ts";
+import { DefaultGateway, type DefaultGatewayOptions } from "./default-gateway.ts";
+import { type Election, type LeaderElection, takePart } from "./election.ts";
 import { EventRecorder } from "./events.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { startHealthServer } from "./health.ts";
@@ -15,7 +17,7 @@ import { Loop } from "./loop.ts";
 import { createMetrics, type OperatorMetrics } from "./metrics.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { PodImage } from "./render/fleet/pod.ts";
-import { type StatusWrite, StatusWriter } from "./status-writer.ts";
+import { type StatusWrite, StatusWriter, type StatusWriterOptions } from "./status-writer.ts";
 import type { TranslateOptions } from "./translate/plan.ts";
 import { type ClusterWatch, watchCluster } from "./watch.ts";
 
@@ -24,6 +26,10 @@ export interface OperatorOptions {
   readonly externalNames: TranslateOptions["externalNames"];
   /** What gateway pods run. Without it the operator runs no pods and only writes what gateway processes serve. */
   readonly gatewayImage?: PodImage | undefined;
+  /** ConfigMap with the manifest of a WebSocketGateway to make and keep. */
+  readonly defaultGateway?: { readonly namespace: string; readonly name: string } | undefined;
+  /** How operators agree on which of them writes. Without it this one does, and must be the only one. */
+  readonly leaderElection?: LeaderElection | undefined;
   /** Where probes and figures are served. */
   readonly adminHost: string;
   /** 0 for any free port. */
@@ -70,7 +76,8 @@ export async function startOperator(setting: OperatorSetting): Promise<Operator>
   const stopped = aborted(signal).then(async () => {
     await parts.loop.stop();
     await parts.statuses.stop();
-    await Promise.all([parts.watch.ended, parts.fleet?.watch.ended]);
+    await parts.election.resign();
+    await Promise.all([parts.watch.ended, parts.fleet?.watch.ended, parts.defaultGateway?.ended]);
     await health.close();
     log.info("operator stopped");
   });
@@ -78,18 +85,28 @@ export async function startOperator(setting: OperatorSetting): Promise<Operator>
 }
 
 interface Parts {
+  readonly election: Election;
   readonly watch: ClusterWatch;
   readonly fleet: Fleet | undefined;
+  readonly defaultGateway: DefaultGateway | undefined;
   readonly loop: Loop;
   readonly statuses: StatusWriter;
   readonly metrics: OperatorMetrics;
 }
 
 function compose(setting: OperatorSetting): Parts {
-  const { client, options, log, signal, clock = systemClock, random = Math.random } = setting;
-  const common = { client, clock, random, signal };
+  const { options, log, signal, clock = systemClock, random = Math.random } = setting;
+  const { leaderElection } = options;
+  const onTurn = (state: "leading" | "standby") => {
+    metrics.leaderTransitions.inc();
+    statuses.offer([]);
+    if (state !== "leading") return;
+    reconciler.takeOver();
+    loop.changed();
+  };
+  const election = takePart({ ...setting, leaderElection, clock, random, onChange: onTurn });
+  const common = { client: election.client, clock, random, signal };
   const decideBy = (time: number) => reconciler.decideBy(time);
-  const countWrite = (kind: string) => metrics.writes.inc({ kind });
   const onState = (what: string, state: ListWatchState) => noteWatch(what, state, { log, metrics });
   const changed = (wake: "now" | "later") => {
     if (wake === "later") return decideBy(clock.now() + REFRESH_MS);
@@ -101,32 +118,15 @@ function compose(setting: OperatorSetting): Parts {
     cluster: watch.cluster,
     unsynced: () => watch.unsynced(),
     queueDepth: () => statuses.depth,
+    leads: () => election.leads(),
   });
+  const writing = tellOfWrites("object", { log, metrics });
   const events = new EventRecorder({
     ...common,
-    onWrite: () => countWrite("event"),
+    onWrite: () => writing.onWrite("event"),
     onError: (error) => log.debug({ err: error }, "an Event is lost"),
   });
-  const statuses = new StatusWriter({
-    ...common,
-    onWrite: () => countWrite("status"),
-    onWritten: (object, write) => {
-      watch.took(object);
-      tellFlips(write, { log, events });
-    },
-    onError: (write, error, retryInMs) => {
-      metrics.writeErrors.inc({ kind: "status" });
-      log.warn({ err: error, retryInMs }, `the status of ${nameOf(write)} could not be written`);
-    },
-    decideBy,
-  });
-  const writing = {
-    onWrite: countWrite,
-    onError: (what: string, error: unknown, retryInMs: number) => {
-      metrics.writeErrors.inc({ kind: "object" });
-      log.warn({ err: error, retryInMs }, `${what}: the write failed`);
-    },
-  };
+  const statuses = writeStatuses({ ...common, log, metrics, watch, events, decideBy });
   const { gatewayImage: image } = options;
   const fleet = image && new Fleet({ ...common, ...writing, image, onChange: () => changed("now"), onState, decideBy });
   const reconciler = new Reconciler({
@@ -135,15 +135,69 @@ function compose(setting: OperatorSetting): Parts {
     watch,
     fleet,
     translate: { externalNames: options.externalNames, fleet: image === undefined ? "Refuse" : "Run" },
+    leads: () => election.leads(),
     offerStatuses: (writes) => statuses.offer(writes),
+    wakeBy: (time) => loop.wakeBy(time),
+  });
+  const defaultGateway = keepDefault(options.defaultGateway, {
+    ...common,
+    ...writing,
+    onChange: () => loop.changed(),
+    onState,
+    took: (object) => {
+      watch.took(object);
+      reconciler.changed();
+    },
     wakeBy: (time) => loop.wakeBy(time),
   });
   const loop = new Loop({
     ...common,
-    run: () => timed(reconciler, metrics),
+    run: async () => {
+      if (watch.unsynced().length === 0 && election.leads()) await defaultGateway?.keep(watch.cluster);
+      await timed(reconciler, metrics);
+    },
     onError: (error, retryInMs) => log.error({ err: error, retryInMs }, "a pass failed"),
   });
-  return { watch, fleet, loop, statuses, metrics };
+  return { election, watch, fleet, defaultGateway, loop, statuses, metrics };
+}
+
+function keepDefault(
+  configMap: OperatorOptions["defaultGateway"],
+  options: Omit<DefaultGatewayOptions, "configMap">,
+): DefaultGateway | undefined {
+  return configMap && new DefaultGateway({ ...options, configMap });
+}
+
+interface StatusWriting
+  extends Noting,
+    Pick<StatusWriterOptions, "client" | "clock" | "random" | "signal" | "decideBy"> {
+  readonly watch: ClusterWatch;
+  readonly events: EventRecorder;
+}
+
+function writeStatuses({ log, metrics, watch, events, ...options }: StatusWriting): StatusWriter {
+  const { onWrite, onError } = tellOfWrites("status", { log, metrics });
+  return new StatusWriter({
+    ...options,
+    onWrite: () => onWrite("status"),
+    onWritten: (object, write) => {
+      watch.took(object);
+      tellFlips(write, { log, events });
+    },
+    onError: (write, error, retryInMs) => onError(`the status of ${nameOf(write)}`, error, retryInMs),
+  });
+}
+
+/** Counts and logs what is written. To be fenced off is no failure: somebody else writes it. */
+function tellOfWrites(kind: "status" | "object", { log, metrics }: Noting) {
+  return {
+    onWrite: (written: string) => metrics.writes.inc({ kind: written }),
+    onError: (what: string, error: unknown, retryInMs: number) => {
+      if (error instanceof FencedOff) return;
+      metrics.writeErrors.inc({ kind });
+      log.warn({ err: error, retryInMs }, `${what}: the write failed`);
+    },
+  };
 }
 
 async function timed(reconciler: Reconciler, metrics: OperatorMetrics): Promise<void> {

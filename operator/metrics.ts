@@ -11,12 +11,16 @@ export interface OperatorMetrics {
   readonly writeErrors: Counter<"kind">;
   /** Watches that had to begin again, by resource. */
   readonly watchFailures: Counter<"resource">;
+  /** Times that this process began or ceased to lead. */
+  readonly leaderTransitions: Counter;
 }
 
 export interface MetricsSource {
   readonly cluster: Cluster;
   unsynced(): readonly string[];
   queueDepth(): number;
+  /** Whether this operator is the one that writes. */
+  leads(): boolean;
 }
 
 export function createMetrics(source: MetricsSource): OperatorMetrics {
@@ -51,6 +55,11 @@ export function createMetrics(source: MetricsSource): OperatorMetrics {
       labelNames: ["resource"],
       registers,
     }),
+    leaderTransitions: new Counter({
+      name: "holdfast_operator_leader_transitions_total",
+      help: "Times that this operator began to lead or ceased to.",
+      registers,
+    }),
   };
 }
 
@@ -62,6 +71,14 @@ function gauges(registry: Registry, source: MetricsSource): void {
     registers,
     collect() {
       this.set(source.unsynced().length === 0 ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "holdfast_operator_leader",
+    help: "1 while this operator is the one that writes.",
+    registers,
+    collect() {
+      this.set(source.leads() ? 1 : 0);
     },
   });
   new Gauge({

@@ -30,6 +30,8 @@ export interface ReconcileOptions {
   readonly onWrite: (kind: string) => void;
   /** A write that failed, in `what`'s words; it is tried again in `retryInMs`. */
   readonly onError: (what: string, error: unknown, retryInMs: number) => void;
+  /** Whether what is decided may be written; without that, deciding keeps the caches warm. */
+  readonly leads: () => boolean;
   readonly offerStatuses: (writes: readonly StatusWrite[]) => void;
   /** `run` shall be called by this time (clock's milliseconds). */
   readonly wakeBy: (time: number) => void;
@@ -70,6 +72,13 @@ export class Reconciler {
     this.#options.wakeBy(time);
   }
 
+  /** This process writes from now on: since when routes are carried is asked anew, for others have written until now. */
+  takeOver(): void {
+    const { translation, parts } = this.#memory;
+    this.#memory = { ...emptyMemory(), translation, parts };
+    this.#changed = true;
+  }
+
   async run(): Promise<RunResult> {
     const { watch, fleet, clock } = this.#options;
     if (watch.unsynced().length > 0 || (fleet?.watch.unsynced() ?? []).length > 0) return "not_synced";
@@ -84,7 +93,7 @@ export class Reconciler {
   }
 
   async #decide(): Promise<void> {
-    const { watch, fleet, translate, clock, offerStatuses } = this.#options;
+    const { watch, fleet, translate, clock, leads } = this.#options;
     const now = clock.now();
     this.#changed = false;
     this.#decidedAt = now;
@@ -94,17 +103,22 @@ export class Reconciler {
       const known = { blocked: this.#blocked, fleets: fleet?.view(cluster) };
       const result = pass({ cluster, memory: this.#memory, options: translate, ...known, now, random: randomBytes });
       this.#memory = result.memory;
-      await this.#applyAll(result.gateways);
-      offerStatuses(statusWrites(result));
-      await fleet?.reconcile(result.gateways.map(({ plan }) => plan));
-      await fleet?.weighPods(cluster);
-      await this.#collect();
+      if (leads()) await this.#write(result);
       if (watch.cluster.leases.size > 0) this.decideBy(now + REFRESH_MS);
       this.#wakeAgain();
     } catch (error) {
       this.#changed = true;
       throw error;
     }
+  }
+
+  async #write(result: PassResult): Promise<void> {
+    const { watch, fleet, offerStatuses } = this.#options;
+    await this.#applyAll(result.gateways);
+    offerStatuses(statusWrites(result));
+    await fleet?.reconcile(result.gateways.map(({ plan }) => plan));
+    await fleet?.weighPods(watch.cluster);
+    await this.#collect();
   }
 
   /** Renewing a Lease is no change; only its end is. */
