@@ -54,6 +54,7 @@ describe("readAcknowledgement", () => {
       revision: "any",
       connections: 12,
       ready: true,
+      draining: false,
       refused: "why",
       expiresAt: 7000,
     });

@@ -4,7 +4,7 @@ import type { ClusterStore } from "./cluster.ts";
 import { emptyMemory, type PassMemory, type PassResult, pass } from "./pass.ts";
 
 const ROUTES = 10_000;
-const CHANGES = 15;
+const CHANGES = 6;
 /** Of the work for all of them. In milliseconds it depends on the machine; the benchmark tells those. */
 const MOST_SHARE = 1 / 4;
 const NOW = Date.parse("2026-01-01T00:00:00Z");
