@@ -91,7 +91,10 @@ export class TranslationMemory {
 
   /** Whether these maps hold what they held when it was asked for last. */
   areUnchanged(maps: readonly ReadonlyMap<unknown, unknown>[]): boolean {
-    const counts = maps.flatMap((map) => [map, changesOf(map)]);
+    const counts = maps.flatMap((map) => {
+      const changes = changesOf(map);
+      return Number.isNaN(changes) ? [map, ...map.values()] : [map, changes];
+    });
     const unchanged = sameItems(this.#counts, counts);
     this.#counts = counts;
     return unchanged;
