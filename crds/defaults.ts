@@ -22,6 +22,7 @@ export const DEFAULTS = {
   /** Of a fleet that the operator runs. */
   management: "Managed",
   replicas: 2,
+  scaler: "HorizontalPodAutoscaler",
   service: { type: "LoadBalancer" },
   /** No limits: a gateway that is throttled holds up everybody, and one that is killed drops them. */
   podResources: { requests: { cpu: "100m", memory: "128Mi" } },

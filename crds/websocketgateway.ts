@@ -97,6 +97,12 @@ const Autoscaling = withRules(
     min: z.int().min(1).max(1000).describe("Fewest pods."),
     max: z.int().min(1).max(1000).describe("Most pods."),
     connectionsPerPod: z.int().min(1).max(10_000_000).describe("Connections a pod, on average, that is aimed at."),
+    scaler: z
+      .enum(["HorizontalPodAutoscaler", "External"])
+      .describe(
+        `Who sets the number of pods: a HorizontalPodAutoscaler that the operator makes, or somebody else, such as KEDA, who scales the Deployment holdfast-<gateway>. ${DEFAULTS.scaler} where omitted.`,
+      )
+      .optional(),
   }),
   {
     cel: "self.min <= self.max",

@@ -2,7 +2,6 @@
  * Makes the cluster hold what a fleet consists of: each object only where it differs, nothing of somebody else's, and what is
  * not wanted any more removed.
  */
-import type { V2HorizontalPodAutoscaler } from "@kubernetes/client-node";
 import { SNAPSHOT_OBJECTS } from "../../gateway/snapshot.ts";
 import { FIELD_MANAGER, type KubeClient } from "../../kube/client.ts";
 import { isNotFound, KubeError } from "../../kube/error.ts";
@@ -28,6 +27,8 @@ export interface WantedFleet {
   readonly key: string;
   readonly uid: string | undefined;
   readonly objects: readonly FleetObject[];
+  /** Of the number of pods, where an autoscaler sets it. */
+  readonly bounds?: { readonly min: number; readonly max: number } | undefined;
 }
 
 /** Who owns a Deployment's `replicas` between the operator, which does not want it any more, and the autoscaler. */
@@ -134,7 +135,7 @@ interface ManagedFields {
  * Server-side apply removes a field that its only owner leaves out, and a Deployment without `replicas` has one pod: turning
  * the autoscaler on would send most clients away. So the number stays, within the autoscaler's bounds, under another name.
  */
-async function handOverScale(context: FleetContext, target: Target, { objects }: WantedFleet): Promise<void> {
+async function handOverScale(context: FleetContext, target: Target, { bounds }: WantedFleet): Promise<void> {
   const { client, onWrite, signal } = context;
   const live = await client.get<Deployment & KubernetesObject>(target, { signal });
   const managed = (live.metadata as { readonly managedFields?: readonly ManagedFields[] }).managedFields ?? [];
@@ -143,9 +144,8 @@ async function handOverScale(context: FleetContext, target: Target, { objects }:
       manager === FIELD_MANAGER && operation === "Apply" && fieldsV1?.["f:spec"]?.["f:replicas"] !== undefined,
   );
   if (!isOnlyOurs) return;
-  const autoscaler = objects.find(({ kind }) => kind === RESOURCES.horizontalPodAutoscalers.kind);
-  const { minReplicas = 1, maxReplicas = 1 } = (autoscaler as V2HorizontalPodAutoscaler | undefined)?.spec ?? {};
-  const replicas = Math.min(maxReplicas, Math.max(minReplicas, live.spec?.replicas ?? 1));
+  const { min = 1, max = 1000 } = bounds ?? {};
+  const replicas = Math.min(max, Math.max(min, live.spec?.replicas ?? 1));
   const { name, namespace } = live.metadata;
   onWrite("fleet");
   await client.apply(

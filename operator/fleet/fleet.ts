@@ -113,7 +113,7 @@ export class Fleet {
     const { spec } = parsed.value;
     const { image } = this.#options;
     const objects = spec.management === "External" ? [] : renderFleet({ metadata, spec, image });
-    return { key, uid: metadata.uid, objects };
+    return { key, uid: metadata.uid, objects, bounds: spec.autoscaling };
   }
 
   /** The status has to tell it, which takes another pass. */

@@ -1,17 +1,19 @@
 import type { V2HorizontalPodAutoscaler } from "@kubernetes/client-node";
+import { DEFAULTS } from "../../../crds/defaults.ts";
 import type { WebSocketGatewaySpec } from "../../../crds/websocketgateway.ts";
 import type { FleetIdentity, FleetObject } from "./identity.ts";
 
 /** The gateway's own gauge, summed over its routes, as an adapter of custom metrics gives it for each pod. */
 const METRIC = "holdfast_connections";
 
-/** Follows connections up at once and down slowly, since a pod that goes sends its clients away. Only with `autoscaling`. */
+/** Follows connections up at once and down slowly, since a pod that goes sends its clients away. Only where we are to scale. */
 export function renderAutoscaler(
   identity: FleetIdentity,
   { autoscaling }: WebSocketGatewaySpec,
 ): (FleetObject & V2HorizontalPodAutoscaler) | undefined {
   if (autoscaling === undefined) return undefined;
-  const { min, max, connectionsPerPod } = autoscaling;
+  const { min, max, connectionsPerPod, scaler = DEFAULTS.scaler } = autoscaling;
+  if (scaler === "External") return undefined;
   return {
     apiVersion: "autoscaling/v2",
     kind: "HorizontalPodAutoscaler",
