@@ -42,7 +42,6 @@ export async function serve(options: GatewayOptions): Promise<void> {
   });
   const shared = { client, gateway: name, clock: systemClock, log };
   const lastGood = options.stateDir === undefined ? undefined : new LastGood(options.stateDir);
-  // The Lease goes when the process begins to leave, so that a rollout is not told as a loss.
   background.push(
     followKubernetes({ ...shared, holder, lastGood, random: Math.random, signal: ended.signal }),
     acknowledge({
@@ -50,7 +49,8 @@ export async function serve(options: GatewayOptions): Promise<void> {
       pod: options.podName,
       source: holder,
       state: () => ({ ready: gateway.readiness.ready, connections: gateway.connections }),
-      signal: leaving.signal,
+      leaving: leaving.signal,
+      signal: ended.signal,
     }),
   );
   log.info(

@@ -1,12 +1,13 @@
 /** Every condition type and reason that Holdfast writes, and what each means. */
 import type { Condition } from "./status.ts";
 
-/** Meaning of each condition type; `True` is the good state of all of them. */
+/** Meaning of each condition type; `True` is the good state of all but Draining, which is neither good nor bad. */
 export const CONDITIONS = {
   Accepted: "The object is valid, supported and attached to its parents.",
   ResolvedRefs: "Everything that it refers to exists and may be used.",
   Programmed: "Every ready gateway pod has said that it serves this generation.",
   Ready: "Clients can use it: the summary of the others.",
+  Draining: "Of a gateway: pods that leave are sending their clients to other pods. Absent until that happens first.",
 } as const;
 export type ConditionType = keyof typeof CONDITIONS;
 
@@ -41,6 +42,8 @@ export const REASONS = {
   RefsNotResolved: "A reference is not resolved.",
   NotProgrammed: "The gateway pods do not serve this generation.",
   PodsUnavailable: "A known gateway pod is not ready or has stopped reporting; the message names it.",
+  Draining: "The message names the pods and how many connections each has left.",
+  Drained: "No gateway pod sends clients away any more.",
 } as const satisfies Record<string, string>;
 export type Reason = keyof typeof REASONS;
 

@@ -1,6 +1,7 @@
 /**
  * The gateway's word to the operator: one Lease, renewed every two seconds and at once after a swap or a refusal, that carries
- * what this process serves. Deleted on a graceful end, so that a pod that left is not mistaken for one that was lost.
+ * what this process serves. While it drains the Lease says so, with how many connections are left; it is deleted at the end, so
+ * that a pod that left is not mistaken for one that was lost.
  */
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -22,8 +23,11 @@ export interface AcknowledgeOptions {
   readonly source: SnapshotSource;
   /** What the process can say of itself at this moment. */
   readonly state: () => { readonly ready: boolean; readonly connections: number };
+  /** Aborts when the process begins to send its clients away. */
+  readonly leaving: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
+  /** Aborts when the last connection has gone. */
   readonly signal: AbortSignal;
 }
 
@@ -33,6 +37,7 @@ export async function acknowledge(options: AcknowledgeOptions): Promise<void> {
   const name = `${SNAPSHOT_OBJECTS.indexName(gateway.name)}-${pod}`;
   const bell = new Bell(options.clock, signal);
   source.onChange(() => bell.ring());
+  options.leaving.addEventListener("abort", () => bell.ring());
   let failing = false;
   while (!signal.aborted) {
     bell.reset();
@@ -52,7 +57,7 @@ export async function acknowledge(options: AcknowledgeOptions): Promise<void> {
   });
 }
 
-function renewal({ gateway, pod, source, state }: AcknowledgeOptions, name: string) {
+function renewal({ gateway, pod, source, state, leaving }: AcknowledgeOptions, name: string) {
   const { gatewayLabel, roleLabel, roles, acknowledgement: keys } = SNAPSHOT_OBJECTS;
   const { ready, connections } = state();
   const snapshot = source.current?.snapshot;
@@ -65,6 +70,7 @@ function renewal({ gateway, pod, source, state }: AcknowledgeOptions, name: stri
       [keys.sequence]: String(snapshot?.sequence ?? 0),
       [keys.connections]: String(connections),
       [keys.ready]: String(ready),
+      [keys.draining]: leaving.aborted ? String(connections) : "",
       [keys.refused]: (source.refused ?? "").slice(0, MAX_REASON),
     },
     holder: pod,

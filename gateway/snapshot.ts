@@ -34,6 +34,38 @@ export const HashKey = z.strictObject({
 });
 export type HashKey = z.infer<typeof HashKey>;
 
+/** At most `burst` at once, and `rate` in each `interval` in the long run; what is counted is messages, bytes or handshakes. */
+export const Rate = z.strictObject({ rate: z.int().min(1), interval: z.int().min(1), burst: z.int().min(1) });
+
+/** `Fleet`: shared by all pods of the gateway. Absent: each pod by itself. */
+const scope = z.literal("Fleet").optional();
+/** `Report`: counted and logged, not enforced. Absent: enforced. */
+const mode = z.literal("Report").optional();
+
+/** Rates of what clients send. `scope` is about `perUser` only: one connection is on one pod. */
+const TrafficRates = z.strictObject({
+  perConnection: Rate.optional(),
+  perUser: Rate.optional(),
+  onExceeded: z.enum(["Close", "Drop", "Throttle", "Report"]),
+  scope,
+});
+
+const Limits = z.strictObject({
+  connections: z.strictObject({
+    total: z.int().optional(),
+    perClientIP: z.int().optional(),
+    perUser: z.int().optional(),
+    scope,
+    mode,
+  }),
+  handshakes: z.strictObject({ total: Rate.optional(), perClientIP: Rate.optional(), scope, mode }).optional(),
+  messages: TrafficRates.optional(),
+  bytes: TrafficRates.optional(),
+  maxMessageSize: bytes,
+  maxQueuedBytes: bytes,
+  onSlowClient: z.enum(["Close", "DropOldest", "Pause"]),
+});
+
 /** One place in the handshake where a credential may stand. */
 export const CredentialSource = z.strictObject({
   in: z.enum(["header", "query", "cookie", "protocol"]),
@@ -120,12 +152,7 @@ export const Route = z.strictObject({
   /** Exact origins or `scheme://*.suffix`. */
   origins: z.array(z.string()).optional(),
   clientIPs: z.strictObject({ allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
-  limits: z.strictObject({
-    connections: z.strictObject({ total: z.int().optional(), perClientIP: z.int().optional() }),
-    maxMessageSize: bytes,
-    maxQueuedBytes: bytes,
-    onSlowClient: z.enum(["Close", "DropOldest", "Pause"]),
-  }),
+  limits: Limits,
   timeouts: z.strictObject({
     handshake: milliseconds,
     connect: milliseconds,
@@ -236,6 +263,8 @@ export const SNAPSHOT_OBJECTS = {
     connections: "holdfast.dev/connections",
     refused: "holdfast.dev/refused",
     ready: "holdfast.dev/ready",
+    /** How many connections are left; empty while the process does not drain. */
+    draining: "holdfast.dev/draining",
   },
 } as const;
 

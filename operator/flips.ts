@@ -24,6 +24,9 @@ export function flips(before: unknown, after: WithConditions): Flip[] {
     const was = statusToldOf(old.get(condition.type));
     if (was === condition.status || condition.status === "Unknown" || isPassing(condition.type, now, old)) return [];
     const isGood = condition.status === "True";
+    // That pods come and go is part of any rollout.
+    if (condition.type === "Draining")
+      return [{ type: "Normal", reason: condition.reason, message: condition.message }];
     if (was === undefined && isGood && condition.type !== "Ready") return [];
     // Ready repeats the words of the condition that it sums up, and that one has its own Event.
     if (condition.type === "Ready" && !isGood && condition.reason !== "PodsUnavailable") return [];

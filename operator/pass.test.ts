@@ -317,6 +317,46 @@ describe("events", () => {
   });
 });
 
+describe("a gateway's pod that drains", () => {
+  const drained = ({ gatewayStatuses: [change] }: PassResult) => {
+    const { status, message } = change?.status.conditions?.find(({ type }) => type === "Draining") ?? {};
+    return (
+      change && { said: `${status}: ${message}`, told: change.flips.map(({ type, reason }) => `${type} ${reason}`) }
+    );
+  };
+
+  it("is told with what is left, every five seconds at most, and when it is over", () => {
+    const rig = new Rig(makeCluster(routeObject("chat")));
+    rig.says("a", { sequence: 1 });
+    rig.says("b", { sequence: 1, connections: 9 });
+    expect(drained(rig.pass())?.said).toBe("undefined: undefined");
+
+    rig.says("b", { sequence: 1, connections: 9, draining: true });
+    const begun = rig.pass();
+    expect(drained(begun)).toEqual({
+      said: "True: clients are sent to other pods by b (9 connections left)",
+      told: ["Normal Draining"],
+    });
+    expect(begun.gatewayStatuses[0]?.status).toMatchObject({ pods: "1/1", connections: 9 });
+    expect(rig.said("chat", "Ready")).toBe("True Ready: 1/1 gateway pods serve generation 1");
+
+    rig.says("b", { sequence: 1, connections: 4, draining: true });
+    const soon = rig.pass();
+    expect([drained(soon), soon.wakeAt]).toEqual([undefined, START + 5_000]);
+    rig.now = START + 5_000;
+    expect(drained(rig.pass())).toEqual({
+      said: "True: clients are sent to other pods by b (4 connections left)",
+      told: [],
+    });
+
+    rig.cluster.leases.delete("holdfast/holdfast-public-b");
+    expect(drained(rig.pass())).toEqual({
+      said: "False: no gateway pod sends clients away",
+      told: ["Normal Drained"],
+    });
+  });
+});
+
 /** A change of the spec comes with the status that the object has. */
 function statusOf({ cluster }: Rig): object {
   return { status: cluster.routes.get("apps/chat")?.status };

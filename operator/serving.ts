@@ -12,8 +12,10 @@ export interface Serving {
   readonly blocked: Objection | undefined;
   /** Unexpired and ready by their own word, sorted by name. */
   readonly ready: readonly Acknowledgement[];
-  /** Not ready: starting, draining, silent, or not there at all; what people are told of them. */
+  /** Not ready: starting, silent, or not there at all; what people are told of them. */
   readonly unavailable: readonly string[];
+  /** Sending their clients away, sorted by name. Nobody misses them: whoever ends a pod has decided how many there shall be. */
+  readonly draining: readonly Acknowledgement[];
   /** How many there are or should be. */
   readonly known: number;
   /** How far a replacement of the pods has come, for people. */
@@ -23,6 +25,9 @@ export interface Serving {
   /** Equal for two moments when nothing else is to be said of what came with `since`. */
   readonly words: (since: number | undefined) => string;
 }
+
+/** Without what is worked out from the rest. */
+type Known = Omit<Serving, "words">;
 
 /** The processes of every gateway that has any, by `namespace/name`. */
 export function readPods(cluster: Cluster): ReadonlyMap<string, readonly Acknowledgement[]> {
@@ -52,26 +57,32 @@ export interface ServingInput {
 
 export function readServing({ pods, sequence, blocked, fleet, now }: ServingInput): Serving {
   const reporting = pods.filter(({ expiresAt }) => expiresAt > now);
-  // A pod that its Deployment has replaced is missed by nobody.
-  const there = pods.filter(({ pod, expiresAt }) => expiresAt > now || !(fleet && !fleet.pods.has(pod)));
+  const serving = reporting.filter(({ ready, draining }) => ready && !draining);
+  const isEnough = fleet !== undefined && serving.length >= fleet.desired;
+  const there = pods.filter(({ pod, ready, draining, expiresAt }) => {
+    if (draining) return false;
+    // A pod that its Deployment has replaced is missed by nobody, and one that comes in addition is not waited for.
+    return expiresAt > now ? ready || !isEnough : fleet === undefined || fleet.pods.has(pod);
+  });
   const unavailable = there.flatMap(({ pod, ready, expiresAt }) => {
     if (expiresAt <= now) return [`${pod} has stopped reporting`];
-    return ready ? [] : [`${pod} is not ready: it starts or drains`];
+    return ready ? [] : [`${pod} is not ready yet`];
   });
-  const serving = {
+  const known = {
     sequence,
     blocked,
-    ready: reporting.filter(({ ready }) => ready),
+    ready: serving,
     unavailable: [...unavailable, ...missingPods(fleet, there.length)],
+    draining: reporting.filter(({ draining }) => draining),
     known: Math.max(there.length, fleet?.desired ?? 0),
     rollout: fleet?.rollout,
     nextExpiry: reporting.length === 0 ? undefined : Math.min(...reporting.map(({ expiresAt }) => expiresAt)),
   };
-  return { ...serving, words: wordsOf(serving) };
+  return { ...known, words: wordsOf(known) };
 }
 
 /** Said once for all routes that came with the same sequence. */
-function wordsOf(serving: Omit<Serving, "words">): Serving["words"] {
+function wordsOf(serving: Known): Serving["words"] {
   const words = new Map<number | undefined, string>();
   return (since) => {
     const said = words.get(since) ?? JSON.stringify([programmed(serving, since, 0), serving.unavailable]);
@@ -98,7 +109,7 @@ export interface Programmed {
  *
  * @param since - undefined when no snapshot has carried it yet
  */
-export function programmed(pods: Omit<Serving, "words">, since: number | undefined, generation: number): Programmed {
+export function programmed(pods: Known, since: number | undefined, generation: number): Programmed {
   const { known } = pods;
   const serves = ({ sequence }: Acknowledgement): boolean =>
     since !== undefined && sequence >= since && sequence <= pods.sequence;
@@ -115,7 +126,7 @@ export function programmed(pods: Omit<Serving, "words">, since: number | undefin
 }
 
 interface Lateness {
-  readonly pods: Omit<Serving, "words">;
+  readonly pods: Known;
   readonly late: readonly Acknowledgement[];
   readonly since: number | undefined;
   readonly generation: number;
@@ -124,7 +135,8 @@ interface Lateness {
 function objectionOf({ pods, late, since, generation }: Lateness): Objection | undefined {
   const { ready, sequence } = pods;
   if (ready.length === 0) {
-    const known = pods.unavailable.length === 0 ? "" : ` (${pods.unavailable.join("; ")})`;
+    const others = [...pods.unavailable, ...pods.draining.map(({ pod }) => `${pod} drains`)];
+    const known = others.length === 0 ? "" : ` (${others.join("; ")})`;
     return { reason: "NoPods", message: `no gateway pod is ready${known}` };
   }
   if (late.length === 0) return undefined;
@@ -136,6 +148,13 @@ function objectionOf({ pods, late, since, generation }: Lateness): Objection | u
   }
   const waiting = late.map((pod) => `${pod.pod} (${standing(pod, since, sequence)})`).join(", ");
   return { reason: "Pending", message: `${serving}; waiting for ${waiting}` };
+}
+
+/** That pods drain and how far they have come; undefined while none does. */
+export function drainage({ draining }: Pick<Serving, "draining">): [ConditionValue] | undefined {
+  if (draining.length === 0) return undefined;
+  const left = draining.map(({ pod, connections }) => `${pod} (${connections} connections left)`).join(", ");
+  return [holds("Draining", `clients are sent to other pods by ${left}`)];
 }
 
 function standing(pod: Acknowledgement, since: number | undefined, newest: number): string {

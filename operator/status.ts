@@ -1,11 +1,11 @@
 /** Statuses from what was decided and what the gateways say. Pure: what is the same as before comes out the same, times included. */
-import { buildCondition } from "../crds/conditions.ts";
+import { buildCondition, type ConditionType, type Reason } from "../crds/conditions.ts";
 import { CONTROLLER_NAME } from "../crds/kinds.ts";
 import type { Condition } from "../crds/status.ts";
 import type { WebSocketGatewayStatus } from "../crds/websocketgateway.ts";
 import type { WebSocketRouteStatus } from "../crds/websocketroute.ts";
 import type { ObjectMeta } from "./objects.ts";
-import { type Programmed, programmed, type Serving } from "./serving.ts";
+import { drainage, type Programmed, programmed, type Serving } from "./serving.ts";
 import { type ConditionValue, fails, holds } from "./translate/condition.ts";
 import type { GatewayOutcome, ParentOutcome, RouteOutcome } from "./translate/plan.ts";
 
@@ -122,12 +122,11 @@ function orphanSummary(accepted: ConditionValue): ConditionValue[] {
   ];
 }
 
-const READY_REASONS = {
+const READY_REASONS: Partial<Record<ConditionType, Reason>> = {
   Accepted: "NotAccepted",
   ResolvedRefs: "RefsNotResolved",
   Programmed: "NotProgrammed",
-  Ready: "NotProgrammed",
-} as const;
+};
 
 /** The summary of the others, and of the processes that should be there and are not. */
 function ready(
@@ -135,7 +134,8 @@ function ready(
   gateways: readonly { readonly unavailable: readonly string[] }[],
 ): ConditionValue {
   const bad = summary.find(({ status }) => status !== "True");
-  if (bad !== undefined) return fails("Ready", { reason: READY_REASONS[bad.type], message: bad.message });
+  if (bad !== undefined)
+    return fails("Ready", { reason: READY_REASONS[bad.type] ?? "NotProgrammed", message: bad.message });
   const away = gateways.flatMap(({ unavailable }) => unavailable);
   if (away.length > 0) return fails("Ready", { reason: "PodsUnavailable", message: away.join("; ") });
   return holds("Ready", summary.find(({ type }) => type === "Programmed")?.message ?? "");
@@ -175,7 +175,7 @@ export function gatewayStatus({
   const merge = (values: readonly ConditionValue[], old: unknown): Condition[] =>
     mergeConditions({ values, before: old, generation, now });
   return {
-    conditions: merge([...summary, ready(summary, [pods])], before.conditions),
+    conditions: merge([...summary, ready(summary, [pods]), ...(drainage(pods) ?? drained(before))], before.conditions),
     attachedRoutes: outcome.attachedRoutes,
     listeners: outcome.listeners.map(({ name, attachedRoutes, conditions }) => ({
       name,
@@ -188,8 +188,14 @@ export function gatewayStatus({
     addresses,
     ...(revision === undefined ? {} : { revision }),
     pods: `${isAccepted ? found.serving : 0}/${found.known}`,
-    connections: pods.ready.reduce((total, { connections }) => total + connections, 0),
+    connections: [...pods.ready, ...pods.draining].reduce((total, { connections }) => total + connections, 0),
   };
+}
+
+/** Said only of a gateway that has drained before: so that one can wait for the end, and the others have a line less. */
+function drained(before: Partial<WebSocketGatewayStatus>): ConditionValue[] {
+  const isKnown = list<Condition>(before.conditions).some((condition) => condition?.type === "Draining");
+  return isKnown ? [fails("Draining", { reason: "Drained", message: "no gateway pod sends clients away" })] : [];
 }
 
 function generationOf(metadata: ObjectMeta): number {

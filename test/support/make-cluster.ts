@@ -59,11 +59,12 @@ export interface PodSays {
   readonly ready?: boolean;
   readonly connections?: number;
   readonly refused?: string;
+  readonly draining?: boolean;
 }
 
 /** What the pod of this name says in its Lease, seen at `observedAt` (ms since the epoch). */
 export function lease(pod: string, says: PodSays, observedAt: number): LeaseEntry {
-  const { sequence, ready = true, connections = 0, refused = "" } = says;
+  const { sequence, draining = false, ready = !draining, connections = 0, refused = "" } = says;
   return {
     lease: {
       metadata: {
@@ -76,6 +77,7 @@ export function lease(pod: string, says: PodSays, observedAt: number): LeaseEntr
           "holdfast.dev/connections": String(connections),
           "holdfast.dev/ready": String(ready),
           "holdfast.dev/refused": refused,
+          "holdfast.dev/draining": draining ? String(connections) : "",
         },
       },
       spec: { holderIdentity: pod, leaseDurationSeconds: 6 },
