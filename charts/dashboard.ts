@@ -184,13 +184,13 @@ const OPERATOR: Row = {
       title: "Routes",
       description: "WebSocketRoutes by their condition Ready.",
       unit: "short",
-      queries: [of('sum by (status) (holdfast_operator_routes{condition="Ready"})', "Ready={{status}}")],
+      queries: [of('max by (status) (holdfast_operator_routes{condition="Ready"})', "Ready={{status}}")],
     },
     {
       title: "Pods of gateways",
       description: "Pods that there are or should be, and those that serve the newest configuration.",
       unit: "short",
-      queries: [of("holdfast_operator_gateway_pods", "{{gateway}} {{state}}")],
+      queries: [of("max by (gateway, state) (holdfast_operator_gateway_pods)", "{{gateway}} {{state}}")],
     },
     {
       title: "Time to decide",
@@ -218,11 +218,12 @@ const OPERATOR: Row = {
     },
     {
       title: "Work that waits",
-      description: "Statuses to be written, and operator pods that have read everything.",
+      description: "Statuses to be written, operator pods that have read everything, and those that lead (one).",
       unit: "short",
       queries: [
         of("sum(holdfast_operator_status_queue_depth)", "statuses to write"),
         of("sum(holdfast_operator_synced)", "operators in sync"),
+        of("sum(holdfast_operator_leader)", "leaders"),
       ],
     },
   ],

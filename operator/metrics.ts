@@ -99,6 +99,22 @@ function gauges(registry: Registry, source: MetricsSource): void {
       for (const [condition, status] of routeConditions(source.cluster)) this.inc({ condition, status });
     },
   });
+  new Gauge({
+    name: "holdfast_operator_gateway_pods",
+    help: "Pods of each gateway: known ones, which are or should be there, and serving ones.",
+    labelNames: ["gateway", "state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [gateway, { status }] of source.cluster.gateways) {
+        const [, serving, known] =
+          /^(\d+)\/(\d+)$/.exec(String((status as { pods?: unknown } | undefined)?.pods)) ?? [];
+        if (known === undefined) continue;
+        this.set({ gateway, state: "serving" }, Number(serving));
+        this.set({ gateway, state: "known" }, Number(known));
+      }
+    },
+  });
 }
 
 const TYPES = new Set(["Accepted", "ResolvedRefs", "Programmed", "Ready"]);
