@@ -33,6 +33,7 @@ export class Attempt {
   readonly #startedAt: number;
   #caller: Caller;
   #route = "";
+  #subject: { readonly route: Route; readonly clientIP: string } | undefined;
   #settled = false;
 
   constructor(tools: AttemptTools, { target, remoteAddress }: Arrival) {
@@ -55,6 +56,11 @@ export class Attempt {
     return this.#route;
   }
 
+  /** The route that the request is for and its client's address, as soon as they are known. */
+  get subject(): { readonly route: Route; readonly clientIP: string } | undefined {
+    return this.#subject;
+  }
+
   /** What was learnt about the request, for its line in the log. */
   learnt({ listener, subject }: { listener: string; subject: RequestSubject | Handshake }): void {
     const { target, host, headers } = subject;
@@ -69,6 +75,7 @@ export class Attempt {
 
   matched(route: Route, clientIP: string): void {
     this.#route = `${route.namespace}/${route.name}`;
+    this.#subject = { route, clientIP };
     this.#caller = { ...this.#caller, clientIP };
   }
 

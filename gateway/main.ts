@@ -12,11 +12,12 @@ import type { PortFailure } from "./certificates.ts";
 import { type Clock, systemClock, wait } from "./clock.ts";
 import { processBudget } from "./descriptors.ts";
 import { type DrainPlan, drainConnections } from "./drain.ts";
-import { MemoryPermits } from "./limits/permits-memory.ts";
+import { Limits } from "./limits/limits.ts";
 import { LiveConnections } from "./live.ts";
 import { EndpointLoads } from "./loads.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { OVERLOAD, Overload, type OverloadProbes, type OverloadThresholds, processProbes } from "./overload.ts";
 import { answerBroken, answerPlain } from "./plain.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { Ports, type RequestLimits } from "./server.ts";
@@ -57,6 +58,10 @@ export interface GatewayOptions {
   /** Milliseconds between two sweeps over the live connections. */
   readonly sweepPeriod?: number;
   readonly requestLimits?: RequestLimits;
+  /** From when on new handshakes are refused; `OVERLOAD` when absent. */
+  readonly overload?: OverloadThresholds;
+  /** What the load is measured with; this process itself when absent. */
+  readonly probes?: OverloadProbes;
   readonly keyTimings?: KeyTimings;
   /** ms since the epoch, which is what tokens are dated by. */
   readonly wall?: () => number;
@@ -97,6 +102,9 @@ function closeServer(server: Server): Promise<void> {
 
 export class Gateway {
   readonly metrics: Metrics;
+  /** What clients may use; shared with other pods once it is told of a Redis. */
+  readonly limits: Limits;
+  readonly #overload: Overload;
   readonly #options: GatewayOptions;
   readonly #budget = processBudget();
   readonly #loads = new EndpointLoads();
@@ -131,16 +139,30 @@ export class Gateway {
       wall,
       ...(keyTimings && { keyTimings }),
     });
+    this.limits = new Limits({
+      ...base,
+      pod: this.#random.bytes(9).toString("base64url"),
+      gateway: () => nameOf(source.current),
+    });
+    this.#overload = new Overload({
+      clock: this.#clock,
+      probes: options.probes ?? processProbes(),
+      thresholds: options.overload ?? OVERLOAD,
+      onChange: (state, measured) => {
+        this.metrics.overload(state);
+        log.warn({ event: "overload", state, ...measured }, "the load of this process has crossed its bound");
+      },
+    });
     this.#pipeline = new UpgradePipeline({
       ...base,
       source,
       hub,
       authenticator: this.#access.authenticator,
-      permits: new MemoryPermits(),
+      limits: this.limits,
       live: this.#live,
       loads: this.#loads,
       isClosing: () => this.#phase === "closing",
-      isFull: () => this.#descriptors >= this.#budget.full,
+      isFull: () => this.#overload.active || this.#descriptors >= this.#budget.full,
     });
     this.#ports = new Ports({
       host: address.host,
@@ -235,6 +257,8 @@ export class Gateway {
     await this.#live.destroyAll("Draining");
     await this.#live.whenEmpty();
     this.#live.stop();
+    this.#overload.stop();
+    this.limits.close();
     this.#access.close();
     await Promise.all([this.#admin, this.#api].map((server) => server && closeServer(server)));
   }
@@ -297,6 +321,7 @@ export class Gateway {
     const exists = (route: string): boolean => names.has(route);
     this.metrics.retain(exists);
     this.#pipeline.retain(exists);
+    this.limits.retain(exists);
   }
 
   async #bringPorts(loaded: Loaded): Promise<void> {
@@ -311,6 +336,11 @@ export class Gateway {
     this.#failures = failures;
     if (failures.length > 0) this.#clock.after(PORT_RETRY, () => void this.#bringPorts(loaded));
   }
+}
+
+function nameOf(loaded: Loaded | undefined): string {
+  const { namespace, name } = loaded?.snapshot.settings ?? { namespace: "", name: "" };
+  return `${namespace}/${name}`;
 }
 
 /** Starts a gateway; rejects when a port cannot be opened. */

@@ -47,7 +47,16 @@ export interface PolicyReport {
   readonly reason: string;
 }
 
+/** Messages that a rate kept from passing at once, on a connection that goes on. */
+export interface MessagesLimited {
+  readonly route: string;
+  /** The rate's field in the route, such as `limits.messages.perUser`. */
+  readonly policy: string;
+  readonly action: "dropped" | "throttled";
+}
+
 interface Seen {
+  readonly limited: Map<string, MessagesLimited>;
   readonly reports: Map<string, PolicyReport>;
   readonly handshakes: Map<string, { code: number; reason: string }>;
   readonly closes: Map<string, { code: string; reason: string; side: string }>;
@@ -75,6 +84,17 @@ export class Metrics {
     "policy",
     "reason",
   ]);
+  readonly #limited = this.#counter("messages_limited_total", "Times that a message met an exhausted rate.", [
+    "route",
+    "policy",
+    "action",
+  ]);
+  readonly #fleetUp = this.#gauge(
+    "limits_fleet_up",
+    "Whether limits of the fleet are shared; else each pod's own.",
+    [],
+  );
+  readonly #overloaded = this.#gauge("overloaded", "Whether new handshakes are refused because of overload.", []);
   readonly #authorizer = this.#counter("authorizer_checks_total", "Handshakes that an authoriser was asked about.", [
     "route",
     "outcome",
@@ -113,7 +133,7 @@ export class Metrics {
   #of(route: string): Seen {
     let seen = this.#seen.get(route);
     if (!seen) {
-      seen = { reports: new Map(), handshakes: new Map(), closes: new Map(), open: 0 };
+      seen = { limited: new Map(), reports: new Map(), handshakes: new Map(), closes: new Map(), open: 0 };
       this.#seen.set(route, seen);
     }
     return seen;
@@ -157,6 +177,20 @@ export class Metrics {
     const { route, policy, reason } = report;
     this.#of(route).reports.set(`${policy} ${reason}`, report);
     this.#reports.inc({ route, policy, reason });
+  }
+
+  messagesLimited(limited: MessagesLimited): void {
+    const { route, policy, action } = limited;
+    this.#of(route).limited.set(`${policy} ${action}`, limited);
+    this.#limited.inc({ route, policy, action });
+  }
+
+  limitsFleet(state: "up" | "down"): void {
+    this.#fleetUp.set(state === "up" ? 1 : 0);
+  }
+
+  overload(state: "overloaded" | "well"): void {
+    this.#overloaded.set(state === "overloaded" ? 1 : 0);
   }
 
   authorizerCheck(route: string, outcome: AuthorizerOutcome): void {
@@ -210,6 +244,7 @@ export class Metrics {
       if (route === "" || seen.open > 0 || exists(route)) continue;
       for (const labels of seen.handshakes.values()) this.#handshakes.remove({ route, ...labels });
       for (const labels of seen.closes.values()) this.#closes.remove({ route, ...labels });
+      for (const limited of seen.limited.values()) this.#limited.remove({ ...limited });
       for (const report of seen.reports.values()) this.#reports.remove({ ...report });
       for (const outcome of AUTHORIZER_OUTCOMES) this.#authorizer.remove({ route, outcome });
       for (const direction of ["from_client", "to_client"] as const) {

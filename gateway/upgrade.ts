@@ -14,7 +14,8 @@ import { decideUpgrade, type Plan } from "./decide.ts";
 import { type Dialled, dial } from "./dial.ts";
 import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
 import { upstreamHead } from "./headers.ts";
-import type { Permit, Permits } from "./limits/permits.ts";
+import type { Limits } from "./limits/limits.ts";
+import type { Permit } from "./limits/permits.ts";
 import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
 import type { EndpointLoads } from "./loads.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
@@ -43,7 +44,7 @@ export interface HubDoor {
 export interface UpgradeTools extends AttemptTools {
   readonly source: SnapshotSource;
   readonly authenticator: Authenticator;
-  readonly permits: Permits;
+  readonly limits: Limits;
   readonly live: LiveConnections;
   readonly loads: EndpointLoads;
   readonly hub: HubDoor;
@@ -111,7 +112,7 @@ export class UpgradePipeline {
 
   async #serve(event: UpgradeEvent, attempt: Attempt): Promise<void> {
     const { request, socket, head, port, remoteAddress } = event;
-    const { source, permits, isClosing, isFull } = this.#tools;
+    const { source, isClosing, isFull } = this.#tools;
     if (isClosing()) return attempt.refused(socket, refuse("Draining"));
     if (isFull()) return attempt.refused(socket, refuse("Overloaded"));
     const loaded = source.current;
@@ -119,12 +120,14 @@ export class UpgradePipeline {
     const { method, url, httpVersion, rawHeaders } = request;
     const facts = { method, url, httpVersion, rawHeaders, head, remoteAddress, port };
     const decided = decideUpgrade(facts, loaded, attempt);
+    const paced = await this.#pace(event, attempt);
+    if (paced) return attempt.refused(socket, paced);
     if (isRefusal(decided)) return attempt.refused(socket, decided);
     const principal = await this.#authenticate(decided, event);
     if (isRefusal(principal)) return attempt.refused(socket, principal);
     if ("denial" in principal) return attempt.relayed(socket, relayedAnswer(principal.denial), "AuthorizerDenied");
     const plan = { ...decided, principal };
-    const permit = permits.acquire({ route: plan.route, clientIP: plan.client.ip });
+    const permit = await this.#acquire(plan, event);
     if (isRefusal(permit)) return attempt.refused(socket, permit);
     try {
       if (plan.route.hub) this.#joinHub({ event, plan, attempt, permit });
@@ -133,6 +136,29 @@ export class UpgradePipeline {
       permit.release();
       throw error;
     }
+  }
+
+  /** Handshakes count whatever becomes of them, so that nobody can try credentials faster than the rate allows. */
+  async #pace(event: UpgradeEvent, { subject }: Attempt): Promise<Refusal | undefined> {
+    if (subject?.route.limits.handshakes === undefined) return undefined;
+    const { limits } = this.#tools;
+    if (!limits.asksOthers(subject.route)) return limits.admitHandshake(subject);
+    const watch = new ClientWatch(event.socket);
+    const refusal = await limits.admitHandshake(subject);
+    return watchRefusal(watch.stop()) ?? refusal;
+  }
+
+  /** A permit that came too late for its client is given back. */
+  async #acquire({ route, client, principal }: Plan, event: UpgradeEvent): Promise<Permit | Refusal> {
+    const { limits, isClosing } = this.#tools;
+    const request = { route, clientIP: client.ip, user: principal.user };
+    if (!limits.asksOthers(route)) return limits.acquire(request);
+    const watch = new ClientWatch(event.socket);
+    const permit = await limits.acquire(request);
+    if (isRefusal(permit)) return watchRefusal(watch.stop()) ?? permit;
+    const refusal = watchRefusal(watch.stop()) ?? (isClosing() ? refuse("Draining") : undefined);
+    if (refusal) permit.release();
+    return refusal ?? permit;
   }
 
   /** Whoever has to be asked is asked while the client's socket is watched, as it is while a backend is dialled. */
@@ -219,6 +245,7 @@ export class UpgradePipeline {
   #tunnel({ socket, dialled, facts, held }: Tunnelled): void {
     const { limits } = facts.route;
     const { clock } = this.#tools;
+    const meter = this.#tools.limits.meter(facts.route, facts.principal.user);
     this.#open(held, facts, (onEnd) =>
       openTunnel({
         client: socket,
@@ -228,6 +255,7 @@ export class UpgradePipeline {
         limits,
         rsv: dialled.rsv,
         clock,
+        meter,
         onEnd,
       }),
     );
