@@ -28,7 +28,8 @@ describe("a leashed command", () => {
       logFile: join(dir, "log"),
     });
     await until("it prints to its log", 5_000, async () => command.logTail() === "started");
-    expect(processesMentioning(dir)).toContain(command.pid);
+    // Within its exec a process shows no command line.
+    await until("it is among the processes", 5_000, async () => processesMentioning(dir).includes(command.pid));
 
     await command.kill();
 
