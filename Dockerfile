@@ -38,6 +38,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY crds crds
 COPY kube kube
 COPY operator operator
+COPY policy policy
 COPY gateway gateway
 COPY cli cli
 RUN npm run build

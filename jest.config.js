@@ -12,7 +12,7 @@ export default {
       ...common,
       displayName: "unit",
       testMatch: [
-        "<rootDir>/{crds,kube,operator,gateway,cli,examples,test/support,test/golden,test/contract}/**/*.test.ts",
+        "<rootDir>/{crds,kube,policy,operator,gateway,cli,examples,test/support,test/golden,test/contract}/**/*.test.ts",
       ],
     },
     { ...common, displayName: "feature", testMatch: ["<rootDir>/test/feature/**/*.test.ts"] },

@@ -9,8 +9,9 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const MAY_IMPORT: Record<string, readonly string[]> = {
   crds: ["crds/"],
   kube: ["kube/"],
-  operator: ["operator/", "crds/", "kube/", "gateway/snapshot.ts"],
-  gateway: ["gateway/", "kube/"],
+  policy: ["policy/"],
+  operator: ["operator/", "crds/", "kube/", "policy/", "gateway/snapshot.ts"],
+  gateway: ["gateway/", "kube/", "policy/"],
   cli: ["cli/", "crds/", "kube/", "operator/", "gateway/"],
 };
 

@@ -1,0 +1,86 @@
+/** JSON under a bound: how much there is of it before it is parsed, and how much there would be before it is written. */
+import type { Budget } from "./budget.ts";
+
+/** Levels of arrays and objects in a message, so that nothing that walks it runs out of stack. */
+export const MAX_JSON_DEPTH = 64;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const OPEN_MAP = 0x7b;
+const CLOSE_LIST = 0x5d;
+const CLOSE_MAP = 0x7d;
+
+/** Values and the like in a JSON text, and how deep they are nested. Exact for valid JSON; for anything else, no matter. */
+export function measureJson(text: string): { readonly values: number; readonly depth: number } {
+  let values = 1;
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+    } else if (code === COMMA) {
+      values += 1;
+    } else if (code === OPEN_LIST || code === OPEN_MAP) {
+      values += 1;
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (code === CLOSE_LIST || code === CLOSE_MAP) {
+      depth -= 1;
+    }
+  }
+  return { values, depth: deepest };
+}
+
+/** Position of the quote that ends the string which starts at `start`; the text's end where there is none. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at += 1;
+    else if (code === QUOTE) return at;
+  }
+  return text.length;
+}
+
+/** Characters that cost as much as one unit to compare, copy or search. */
+const CHARACTERS_A_UNIT = 64;
+
+/** Spends what it costs to look at all of a value, whatever it holds and however often. */
+export function spendOn(value: unknown, budget: Budget): void {
+  if (typeof value === "string") {
+    if (value.length >= CHARACTERS_A_UNIT) budget.spend(value.length / CHARACTERS_A_UNIT);
+  } else if (typeof value === "object" && value !== null) {
+    for (const item of Array.isArray(value) ? value : Object.values(value)) {
+      budget.spend(1);
+      spendOn(item, budget);
+    }
+  }
+}
+
+/**
+ * A value of an expression as JSON. Integers are numbers, times are strings.
+ *
+ * @throws TooCostly where it is too much
+ * @throws Error where it is nothing that JSON knows
+ */
+export function writeJson(value: unknown, budget: Budget): string {
+  spendOn(value, budget);
+  const text = JSON.stringify(value, replaced);
+  if (text === undefined) throw new Error("the value is nothing that JSON knows");
+  return text;
+}
+
+function replaced(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return plain(value);
+  return value;
+}
+
+function plain(value: object): unknown {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return value;
+  if (value instanceof Map) return Object.fromEntries(value);
+  throw new Error("the value is nothing that JSON knows; wrap it in string()");
+}
