@@ -71,7 +71,9 @@ interface Joined extends Duplex {
 }
 
 function onData(this: Joined, chunk: Buffer): void {
-  this[TUNNEL].receive(this[LANE], chunk);
+  const lane = this[LANE];
+  this[TUNNEL].receive(lane, chunk);
+  lane.recycle(chunk);
 }
 function onDrain(this: Joined): void {
   this[TUNNEL].drained(this);

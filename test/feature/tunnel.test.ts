@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/frames.ts";
+import { bucketShape } from "../../gateway/limits/bucket.ts";
+import { Meter } from "../../gateway/limits/meter.ts";
+import { eventually } from "../support/eventually.ts";
 import { closeRigs, openRig } from "../support/tunnel-rig.ts";
 
 afterEach(closeRigs);
@@ -48,6 +51,34 @@ describe("a tunnel", () => {
     expect((await client.got(down.length)).equals(down)).toBe(true);
     expect(session.fromClient.messages).toBe(40);
     expect(session.toClient.messages).toBe(40);
+  });
+
+  it("gives back the memory of what it has passed, and of nothing that still waits", async () => {
+    const chunks: Buffer[] = [];
+    const { client, backend } = await openRig(
+      { limits: { maxMessageSize: 1 << 20, maxQueuedBytes: 1 << 24, onSlowClient: "Close" } },
+      (sockets) => void sockets.backend.on("data", (chunk: Buffer) => chunks.push(chunk)),
+    );
+    backend.send(binaryFrame(Buffer.alloc(10_000, 1)));
+    await client.got(10_004);
+    expect(chunks.map(({ length }) => length)).toEqual(chunks.map(() => 0));
+
+    client.socket.pause();
+    const message = binaryFrame(Buffer.alloc(60_000, 2));
+    const stream = Buffer.concat(Array<Buffer>(150).fill(message));
+    backend.send(stream);
+    await eventually("a chunk that waits", () => chunks.some(({ length }) => length > 0));
+    client.socket.resume();
+    expect((await client.got(10_004 + stream.length)).subarray(10_004).equals(stream)).toBe(true);
+  });
+
+  it("keeps what a rate holds back", async () => {
+    const shape = bucketShape({ rate: 1, interval: 50, burst: 1 });
+    const rule = { policy: "messages.perConnection", unit: "messages", shape, onExceeded: "Throttle" } as const;
+    const meter = new Meter({ rules: [{ rule }], now: Date.now(), onExceeded: () => undefined });
+    const { client, backend } = await openRig({ meter });
+    client.send(Buffer.concat([hello, hello, hello]));
+    expect(await backend.got(33)).toEqual(Buffer.concat([hello, hello, hello]));
   });
 
   it("holds time of the last data and of the last byte apart", async () => {
