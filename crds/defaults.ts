@@ -8,6 +8,7 @@ import type { WebSocketRouteSpec } from "./websocketroute.ts";
 
 export const DEFAULTS = {
   limits: { maxMessageSize: "1Mi", maxQueuedBytes: "1Mi" },
+  onExceeded: "Close",
   /** A backend can be made to wait for a slow client; a hub serves others meanwhile. */
   onSlowClient: { backends: "Pause", hub: "Close" },
   timeouts: { handshake: "10s", connect: "5s", idle: "1h", maxLifetime: "0s" },

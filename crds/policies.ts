@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { Authentication } from "./authentication.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { celUnlessMalformed, cidr, dataKey, duration, objectName, origin, patterned, size, token } from "./fields.ts";
+import { celUnlessMalformed, cidr, dataKey, duration, objectName, origin, patterned, token } from "./fields.ts";
+import { Limits } from "./limits.ts";
 import { durationOrNaN } from "./primitives.ts";
 import { RequestHeaders } from "./routing.ts";
 import { atLeastOneOf, exactlyOneOf, type Rule, setList, withRules } from "./rules.ts";
@@ -13,66 +14,6 @@ const ClientIPs = z
     deny: setList(z.array(cidr()).max(256)).describe("These may not connect, even where allowed.").optional(),
   })
   .describe("Client addresses that may connect, in CIDR notation.");
-
-const positive = (): z.ZodInt => z.int().min(1).max(1_000_000_000);
-const rateInterval = (): z.ZodString => duration({ min: "100ms", max: "1h" });
-
-const EventRate = z.strictObject({
-  rate: positive().describe("How many are let through in one interval, in the long run."),
-  interval: rateInterval().default("1s").describe("The interval of the rate."),
-  burst: positive().describe("How many may come at once; the rate where omitted.").optional(),
-});
-
-const ByteRate = z.strictObject({
-  rate: size({ min: "1", max: "1Ti" }).describe("Bytes that are let through in one interval, in the long run."),
-  interval: rateInterval().default("1s").describe("The interval of the rate."),
-  burst: size({ min: "1", max: "1Ti" }).describe("Bytes that may come at once; the rate where omitted.").optional(),
-});
-
-const Limits = z
-  .strictObject({
-    connections: z
-      .strictObject({
-        total: positive().describe("Open connections of this route, in each gateway pod.").optional(),
-        perClientIP: positive().describe("Open connections from one client address, in each gateway pod.").optional(),
-        perUser: positive().describe("Open connections of one authenticated user.").optional(),
-      })
-      .describe("Open connections; what is over is refused with 503, or 429 for one client, and Retry-After.")
-      .optional(),
-    handshakes: z
-      .strictObject({ perClientIP: EventRate.describe("Handshakes from one client address.").optional() })
-      .describe("Rates of handshakes; what is over is refused with 429 and Retry-After.")
-      .optional(),
-    messages: z
-      .strictObject({
-        perConnection: EventRate.describe("Messages from one client.").optional(),
-        onExceeded: z
-          .enum(["Close", "Drop", "Throttle", "Report"])
-          .describe("Close (1008), Drop the message, Throttle (stop reading for a while), or only Report.")
-          .optional(),
-      })
-      .describe("Rates of messages from clients.")
-      .optional(),
-    bytes: z
-      .strictObject({ perConnection: ByteRate.describe("Bytes from one client.").optional() })
-      .describe("Rates of bytes from clients.")
-      .optional(),
-    maxMessageSize: size({ min: "1", max: "1Gi" })
-      .describe(
-        `Largest message in either direction, in bytes; a larger one closes with 1009. ${DEFAULTS.limits.maxMessageSize} where omitted.`,
-      )
-      .optional(),
-    maxQueuedBytes: size({ min: "4Ki", max: "1Gi" })
-      .describe(`Bytes that may wait for a client that does not read. ${DEFAULTS.limits.maxQueuedBytes} where omitted.`)
-      .optional(),
-    onSlowClient: z
-      .enum(["Close", "DropOldest", "Pause"])
-      .describe(
-        `What happens at maxQueuedBytes: Close (1008), DropOldest (hub messages), or Pause (stop reading the backend). ${DEFAULTS.onSlowClient.backends} with backendRefs and ${DEFAULTS.onSlowClient.hub} without where omitted.`,
-      )
-      .optional(),
-  })
-  .describe("Bounds on what clients may use.");
 
 const Timeouts = z
   .strictObject({

@@ -15,6 +15,7 @@ import { type Dialled, dial } from "./dial.ts";
 import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
 import { upstreamHead } from "./headers.ts";
 import type { Limits } from "./limits/limits.ts";
+import type { Meter } from "./limits/meter.ts";
 import type { Permit } from "./limits/permits.ts";
 import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
 import type { EndpointLoads } from "./loads.ts";
@@ -33,6 +34,8 @@ export interface HubAcceptance {
   readonly protocol: string | undefined;
   readonly responseHeaders: readonly (readonly [string, string])[];
   readonly connectionId: string;
+  /** Rates that the client has to keep to, if there are any. */
+  readonly meter?: Meter | undefined;
   onEnd(end: SessionEnd): void;
 }
 
@@ -207,6 +210,7 @@ export class UpgradePipeline {
         protocol,
         responseHeaders,
         connectionId: identity.id,
+        meter: this.#tools.limits.meter(route, plan.principal.user),
         onEnd,
       });
     });

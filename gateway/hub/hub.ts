@@ -91,6 +91,7 @@ class PlainHub implements Hub {
       socket: this.#switch.accept(acceptance),
       connection: socket as Socket,
       limits: route.limits,
+      meter: acceptance.meter,
       clock: this.#clock,
       onLeave: (leaving) => {
         for (const channel of channels) this.#groups.leave(channel, leaving);

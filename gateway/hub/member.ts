@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import type { Clock } from "../clock.ts";
+import { type Meter, VERDICT } from "../limits/meter.ts";
 import { CLOSES, type CloseReason } from "../refusals.ts";
 import type { Session, SessionEnd, Traffic } from "../session.ts";
 import type { Route } from "../snapshot.ts";
@@ -14,7 +15,9 @@ export interface MemberOptions {
   /** The connection under it. */
   readonly connection: Socket;
   readonly limits: Pick<Route["limits"], "maxQueuedBytes" | "onSlowClient">;
-  readonly clock: Pick<Clock, "now">;
+  /** Rates that the client has to keep to, if there are any. */
+  readonly meter?: Meter | undefined;
+  readonly clock: Clock;
   /** Called once when nothing can be delivered any more, thus before `onEnd`. */
   onLeave(member: Member): void;
   /** Called once when the connection is gone. */
@@ -62,9 +65,9 @@ export class Member implements Session {
     socket.on("error", (error) => this.#failed(error));
     socket.on("close", (code) => this.#gone(code));
     // Nobody is there yet to take what a plain client says, so it is counted and dropped.
-    socket.on("message", () => {
-      this.fromClient.messages += 1;
+    socket.on("message", (data: Buffer) => {
       this.lastMessageAt = this.lastHeardAt;
+      this.#count(data.length);
     });
     connection.prependListener("data", (chunk: Buffer) => {
       this.fromClient.bytes += chunk.length;
@@ -118,6 +121,25 @@ export class Member implements Session {
   destroy(reason: CloseReason): void {
     this.#leave(reason);
     this.#options.socket.terminate();
+  }
+
+  /** Counts a message that keeps to its rate. `ws` has taken it off the wire, so waiting means to read no further. */
+  #count(length: number): void {
+    const { meter, clock, socket } = this.#options;
+    if (meter !== undefined) {
+      meter.now = clock.now();
+      const verdict = meter.starts(length);
+      if (verdict === VERDICT.close) this.close("RateExceeded");
+      if (verdict === VERDICT.wait) {
+        socket.pause();
+        clock.after(meter.wait, () => {
+          socket.resume();
+          this.#count(length);
+        });
+      }
+      if (verdict !== VERDICT.pass) return;
+    }
+    this.fromClient.messages += 1;
   }
 
   /** A client whose queue is empty gets any message, so that the bound says how far it may lag, not what it may get. */

@@ -1,9 +1,10 @@
 /** The policies of a route, merged with its gateway's defaults, as the numbers that a gateway works with. */
 import { DEFAULTS, type Policies, resolvePolicies } from "../../crds/defaults.ts";
-import { parseDuration, parseQuantity } from "../../crds/primitives.ts";
+import { parseDuration } from "../../crds/primitives.ts";
 import type { GatewayDefaults } from "../../crds/websocketgateway.ts";
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { CredentialSource, HashKey, Route } from "../../gateway/snapshot.ts";
+import { compileLimits } from "./limits.ts";
 
 /** The fields of a served route that come from its policies; `apiKeySources` becomes `apiKeys` when its Secret is resolved. */
 export interface CompiledPolicies {
@@ -26,7 +27,7 @@ function compile(policies: Policies): CompiledPolicies {
     ...(clientIPs === undefined
       ? {}
       : { clientIPs: { allow: [...(clientIPs.allow ?? [])], deny: [...(clientIPs.deny ?? [])] } }),
-    limits: limits(policies.limits),
+    limits: compileLimits(policies.limits),
     timeouts: {
       handshake: parseDuration(timeouts.handshake),
       connect: parseDuration(timeouts.connect),
@@ -47,19 +48,6 @@ function compile(policies: Policies): CompiledPolicies {
 
 function headerChanges({ set, add, remove }: NonNullable<Policies["requestHeaders"]>): Route["requestHeaders"] {
   return { set: [...(set ?? [])], add: [...(add ?? [])], remove: [...(remove ?? [])] };
-}
-
-function limits({ connections, maxMessageSize, maxQueuedBytes, onSlowClient }: Policies["limits"]): Route["limits"] {
-  const { total, perClientIP } = connections ?? {};
-  return {
-    connections: {
-      ...(total === undefined ? {} : { total }),
-      ...(perClientIP === undefined ? {} : { perClientIP }),
-    },
-    maxMessageSize: parseQuantity(maxMessageSize),
-    maxQueuedBytes: parseQuantity(maxQueuedBytes),
-    onSlowClient,
-  };
 }
 
 /** `Claim` is not implemented; a route that has it is not accepted and gets no further than here. */

@@ -18,10 +18,6 @@ interface Unsupported<T> {
 const POLICIES: readonly Unsupported<PolicyBlocks>[] = [
   { path: "authentication.jwt", used: (spec) => spec.authentication?.jwt !== undefined },
   { path: "authentication.external", used: (spec) => spec.authentication?.external !== undefined },
-  { path: "limits.connections.perUser", used: (spec) => spec.limits?.connections?.perUser !== undefined },
-  { path: "limits.handshakes", used: (spec) => spec.limits?.handshakes !== undefined },
-  { path: "limits.messages", used: (spec) => spec.limits?.messages !== undefined },
-  { path: "limits.bytes", used: (spec) => spec.limits?.bytes !== undefined },
   {
     path: "loadBalancing.consistentHash.key.type (Claim)",
     used: (spec) => spec.loadBalancing?.consistentHash?.key?.type === "Claim",

@@ -254,7 +254,25 @@ const INVALID_ROUTES: readonly Row[] = [
     "byte-rate-zero",
     { limits: { bytes: { perConnection: { rate: 0 } } } },
     "spec.limits.bytes.perConnection.rate",
-    "must be from 1 to 1Ti bytes",
+    "must be from 1 to 1Gi bytes",
+  ],
+  [
+    "byte-burst-too-large",
+    { limits: { bytes: { perUser: { rate: 1, burst: "2Gi" } } } },
+    "spec.limits.bytes.perUser.burst",
+    "must be from 1 to 1Gi bytes",
+  ],
+  [
+    "message-fleet-without-user",
+    { limits: { messages: { perConnection: { rate: 1 }, scope: "Fleet" } } },
+    "spec.limits.messages",
+    "scope Fleet needs perUser: one connection is on one pod",
+  ],
+  [
+    "byte-fleet-without-user",
+    { limits: { bytes: { perConnection: { rate: 1 }, scope: "Fleet" } } },
+    "spec.limits.bytes",
+    "scope Fleet needs perUser: one connection is on one pod",
   ],
   [
     "rate-interval-too-short",
@@ -463,6 +481,9 @@ const MISTYPED: readonly (readonly [name: string, fields: Spec, path: string])[]
   ["weight-negative", { backendRefs: [{ name: "a", port: 1, weight: -1 }] }, "spec.backendRefs[0].weight"],
   ["no-backends", { backendRefs: [] }, "spec.backendRefs"],
   ["unknown-enum", { onChange: "Restart" }, "spec.onChange"],
+  ["handshake-rate-zero", { limits: { handshakes: { total: { rate: 0 } } } }, "spec.limits.handshakes.total.rate"],
+  ["limit-without-rate", { limits: { handshakes: { perClientIP: {} } } }, "spec.limits.handshakes.perClientIP.rate"],
+  ["unknown-scope", { limits: { connections: { total: 1, scope: "World" } } }, "spec.limits.connections.scope"],
   ["algorithm-none", provider({ algorithms: ["none"] }), "spec.authentication.jwt.providers[0].algorithms[0]"],
   ["hostname-twice", { hostnames: ["a.example", "a.example"] }, "spec.hostnames[1]"],
   [
