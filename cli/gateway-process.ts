@@ -6,6 +6,7 @@ import { createHub } from "../gateway/hub/hub.ts";
 import type { Log } from "../gateway/log.ts";
 import { type Gateway, type Listen, startGateway } from "../gateway/main.ts";
 import { addProcessMetrics, Metrics } from "../gateway/metrics.ts";
+import type { OverloadThresholds } from "../gateway/overload.ts";
 import { handleSignals } from "../gateway/process.ts";
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { SnapshotHolder } from "../gateway/source.ts";
@@ -13,6 +14,10 @@ import type { SnapshotHolder } from "../gateway/source.ts";
 export interface GatewayProcessOptions {
   readonly holder: SnapshotHolder;
   readonly bus: Bus;
+  /** From when on new handshakes are refused. */
+  readonly overload: OverloadThresholds;
+  /** Tells which Redis the pods share limits through: now, and whenever it is another one. */
+  readonly onRedis: (use: (url: string | undefined) => void) => void;
   readonly listen: Listen;
   /** Milliseconds of not being ready before clients are sent away. */
   readonly leaveDelay: number;
@@ -25,7 +30,7 @@ export interface GatewayProcessOptions {
 
 /** Starts the process's gateway and takes over its signals. Rejects when a port cannot be opened. */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<Gateway> {
-  const { holder, bus, listen, leaveDelay, log, leaving, cleanUp } = options;
+  const { holder, bus, overload, onRedis, listen, leaveDelay, log, leaving, cleanUp } = options;
   const metrics = new Metrics();
   addProcessMetrics(metrics);
   const hub = createHub({ bus, metrics });
@@ -39,7 +44,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     log,
     metrics,
     leaveDelay,
+    overload,
   });
+  onRedis((url) => gateway.limits.useRedis(url));
   handleSignals({
     gateway: {
       drain: (request) => {

@@ -7,6 +7,9 @@ import {
   type GatewayName,
   kubeconfigOption,
   logLevelOption,
+  maxHeapOption,
+  maxLoopDelayOption,
+  type OverloadFlags,
   parseAddress,
   parseObjectName,
   parsePort,
@@ -14,9 +17,10 @@ import {
   redisOption,
 } from "./options.ts";
 
-export interface GatewayOptions {
+export interface GatewayOptions extends OverloadFlags {
   readonly gateway: GatewayName;
   readonly podName: string;
+  readonly podUid?: string;
   readonly host: string;
   readonly port?: number;
   readonly apiPort: number;
@@ -48,6 +52,9 @@ export function gatewayCommand(): Command {
         .env("HOLDFAST_POD_NAME"),
     )
     .addOption(
+      new Option("--pod-uid <uid>", "uid of the pod of that name, which the Lease then goes with").env("HOLDFAST_POD_UID"),
+    )
+    .addOption(
       new Option("--host <address>", "address that all ports are bound to")
         .argParser(parseAddress)
         .default("::", ":: (all)")
@@ -61,6 +68,8 @@ export function gatewayCommand(): Command {
     .addOption(apiPortOption())
     .addOption(adminPortOption(9090))
     .addOption(redisOption())
+    .addOption(maxLoopDelayOption())
+    .addOption(maxHeapOption())
     .addOption(
       new Option(
         "--state-dir <folder>",

@@ -17,6 +17,7 @@ export interface OperatorCommandOptions {
   readonly leaderElect: boolean;
   readonly leaderNamespace?: string;
   readonly identity?: string;
+  readonly leaderOwner?: string;
   /** Milliseconds, like the two after it. */
   readonly leaderLease: number;
   readonly leaderRenewDeadline: number;

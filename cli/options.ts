@@ -1,6 +1,7 @@
 /** Options that several commands share. Every flag is an environment variable too; the flag wins. */
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
+import { OVERLOAD, type OverloadThresholds } from "../gateway/overload.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"];
 
@@ -21,6 +22,13 @@ export function parseSeconds(text: string): number {
 export function parseAddress(text: string): string {
   if (isIP(text) === 0) throw new InvalidArgumentError("Give an IP address such as 127.0.0.1, 0.0.0.0 or ::.");
   return text;
+}
+
+export function parsePercent(text: string): number {
+  const percent = Number(text);
+  if (!/^\d+$/.test(text) || percent < 1 || percent > 100)
+    throw new InvalidArgumentError("Give a percentage from 1 to 100.");
+  return percent;
 }
 
 export interface GatewayName {
@@ -56,6 +64,29 @@ export const redisOption = () =>
   new Option("--redis <url>", "redis:// or rediss:// URL of the bus; overrides the WebSocketGateway's").env(
     "HOLDFAST_REDIS_URL",
   );
+
+/** From when on a process is overloaded. */
+export interface OverloadFlags {
+  readonly maxLoopDelay: number;
+  readonly maxHeap: number;
+}
+
+export const maxLoopDelayOption = () =>
+  new Option("--max-loop-delay <duration>", "mean delay of the event loop from which on new handshakes are refused")
+    .argParser(parseSeconds)
+    .default(OVERLOAD.loopDelay, `${OVERLOAD.loopDelay}ms`)
+    .env("HOLDFAST_MAX_LOOP_DELAY");
+
+export const maxHeapOption = () =>
+  new Option("--max-heap <percent>", "share of the heap's limit in use from which on new handshakes are refused")
+    .argParser(parsePercent)
+    .default(OVERLOAD.heapUse * 100)
+    .env("HOLDFAST_MAX_HEAP");
+
+export const overloadThresholds = ({ maxLoopDelay, maxHeap }: OverloadFlags): OverloadThresholds => ({
+  loopDelay: maxLoopDelay,
+  heapUse: maxHeap / 100,
+});
 
 export const kubeconfigOption = () =>
   new Option(

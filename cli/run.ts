@@ -4,13 +4,16 @@ import {
   apiPortOption,
   type GatewayName,
   logLevelOption,
+  maxHeapOption,
+  maxLoopDelayOption,
+  type OverloadFlags,
   parseAddress,
   parseObjectName,
   parsePort,
   redisOption,
 } from "./options.ts";
 
-export interface RunOptions {
+export interface RunOptions extends OverloadFlags {
   readonly filename: readonly string[];
   readonly gateway?: GatewayName;
   readonly host: string;
@@ -62,6 +65,8 @@ export function runCommand(): Command {
     )
     .addOption(adminPortOption(9090))
     .addOption(redisOption())
+    .addOption(maxLoopDelayOption())
+    .addOption(maxHeapOption())
     .addOption(logLevelOption())
     .action(async (options: RunOptions) => (await import("./serve-files.ts")).run(options));
 }

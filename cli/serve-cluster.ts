@@ -10,6 +10,7 @@ import { createKubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import type { GatewayOptions } from "./gateway.ts";
 import { redisBus, startGatewayProcess } from "./gateway-process.ts";
+import { overloadThresholds } from "./options.ts";
 
 export async function serve(options: GatewayOptions): Promise<void> {
   const { gateway: name, host, port, apiPort, adminPort } = options;
@@ -21,6 +22,8 @@ export async function serve(options: GatewayOptions): Promise<void> {
   const gateway = await startGatewayProcess({
     holder,
     bus: options.redis === undefined ? configuredBus(holder, log) : redisBus(options.redis, log),
+    overload: overloadThresholds(options),
+    onRedis: (use) => (options.redis === undefined ? followRedis(holder, use) : use(options.redis)),
     listen: {
       host,
       portOf: (listener) =>
@@ -47,6 +50,7 @@ export async function serve(options: GatewayOptions): Promise<void> {
     acknowledge({
       ...shared,
       pod: options.podName,
+      podUid: options.podUid,
       source: holder,
       state: () => ({ ready: gateway.readiness.ready, connections: gateway.connections }),
       leaving: leaving.signal,
@@ -62,15 +66,24 @@ export async function serve(options: GatewayOptions): Promise<void> {
 /** The bus that the snapshot names: none at first, exchanged when the configuration changes. */
 function configuredBus(holder: SnapshotHolder, log: Log): SwitchableBus {
   const bus = new SwitchableBus(createMemoryBus());
+  followRedis(holder, (url) => {
+    log.info({ event: "bus", kind: url === undefined ? "memory" : "redis" }, "using the bus of the configuration");
+    void bus.use(url === undefined ? createMemoryBus() : redisBus(url, log));
+  });
+  return bus;
+}
+
+/** Tells the URL of the Redis that the snapshot names, whenever it is another one. */
+function followRedis(holder: SnapshotHolder, use: (url: string | undefined) => void): void {
   let current: string | undefined;
-  holder.onChange(() => {
+  const look = (): void => {
     const { snapshot, secrets } = holder.current ?? {};
     const redis = snapshot?.settings.redis;
     const url = redis?.secretKey === undefined ? redis?.url : secrets?.get(redis.secretKey);
     if (url === current) return;
     current = url;
-    log.info({ event: "bus", kind: url === undefined ? "memory" : "redis" }, "using the bus of the configuration");
-    void bus.use(url === undefined ? createMemoryBus() : redisBus(url, log));
-  });
-  return bus;
+    use(url);
+  };
+  holder.onChange(look);
+  look();
 }

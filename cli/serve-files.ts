@@ -4,6 +4,7 @@ import { createMemoryBus } from "../gateway/bus-memory.ts";
 import { createLog } from "../gateway/log.ts";
 import { SnapshotHolder } from "../gateway/source.ts";
 import { redisBus, startGatewayProcess } from "./gateway-process.ts";
+import { overloadThresholds } from "./options.ts";
 import type { RunOptions } from "./run.ts";
 import { followFiles } from "./standalone.ts";
 
@@ -26,6 +27,8 @@ export async function run(options: RunOptions): Promise<void> {
   const gateway = await startGatewayProcess({
     holder,
     bus: options.redis === undefined ? createMemoryBus() : redisBus(options.redis, log),
+    overload: overloadThresholds(options),
+    onRedis: (use) => use(options.redis),
     listen: {
       host,
       portOf: (listener) => (port !== undefined && listener.name === replaced ? port : listener.port),
