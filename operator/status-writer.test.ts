@@ -91,6 +91,14 @@ describe("the status writer", () => {
     expect(wakes).toEqual([1_000]);
   });
 
+  it("asks for none when the same word came again, so that a long queue is not decided anew after each write", async () => {
+    writer.offer([change("a")]);
+    writer.offer([change("a", "2/2")]);
+    writer.offer([change("a")]);
+    await requests[0]?.answer();
+    expect(wakes).toEqual([]);
+  });
+
   it("tries a failing object more and more seldom, and the others at once", async () => {
     const away = new KubeError(503, "ServiceUnavailable", "away");
     for (const delay of [250, 500, 1_000]) {

@@ -37,8 +37,8 @@ const BACKOFF = { firstMs: 500, maxMs: 60_000 };
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   #pending = new Map<string, StatusWrite>();
-  readonly #inFlight = new Map<string, Promise<void>>();
-  /** Offered while an older word was under way. */
+  readonly #inFlight = new Map<string, { readonly says: string; readonly ended: Promise<void> }>();
+  /** Offered while another word was under way. */
   readonly #overtaken = new Set<string>();
   readonly #retries: Retries;
 
@@ -60,7 +60,9 @@ export class StatusWriter {
       const key = keyOfWrite(write);
       offered.add(key);
       const notBefore = this.#retries.notBefore(key);
-      if (this.#inFlight.has(key)) this.#overtaken.add(key);
+      const underWay = this.#inFlight.get(key);
+      // The same word again needs no pass afterwards: with thousands to write, there would be one after every few of them.
+      if (underWay !== undefined) this.#overtaken[underWay.says === saying(write) ? "delete" : "add"](key);
       else if (notBefore > this.#options.clock.now()) this.#options.decideBy(notBefore);
       else this.#pending.set(key, write);
     }
@@ -71,20 +73,20 @@ export class StatusWriter {
   /** Begins nothing any more; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.#pending.clear();
-    await Promise.all(this.#inFlight.values());
+    await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended));
   }
 
   #pump(): void {
     for (const [key, write] of this.#pending) {
       if (this.#inFlight.size >= AT_A_TIME || this.#options.signal.aborted) return;
       this.#pending.delete(key);
-      const writing = this.#write(key, write).finally(() => {
+      const ended = this.#write(key, write).finally(() => {
         this.#inFlight.delete(key);
         // The next pass compares with what is written now and offers again what still differs.
         if (this.#overtaken.delete(key)) this.#options.decideBy(this.#options.clock.now());
         this.#pump();
       });
-      this.#inFlight.set(key, writing);
+      this.#inFlight.set(key, { says: saying(write), ended });
     }
   }
 
@@ -106,6 +108,11 @@ export class StatusWriter {
       decideBy(clock.now() + retryInMs);
     }
   }
+}
+
+/** What a status says; a later pass dates the same flip later. */
+function saying({ status }: StatusWrite): string {
+  return JSON.stringify(status, (key, value) => (key === "lastTransitionTime" ? undefined : value));
 }
 
 function keyOfWrite({ resource, metadata }: StatusWrite): string {
