@@ -52,7 +52,9 @@ export function gatewayCommand(): Command {
         .env("HOLDFAST_POD_NAME"),
     )
     .addOption(
-      new Option("--pod-uid <uid>", "uid of the pod of that name, which the Lease then goes with").env("HOLDFAST_POD_UID"),
+      new Option("--pod-uid <uid>", "uid of the pod of that name, which the Lease then goes with").env(
+        "HOLDFAST_POD_UID",
+      ),
     )
     .addOption(
       new Option("--host <address>", "address that all ports are bound to")

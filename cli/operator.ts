@@ -99,6 +99,10 @@ function leaderOptions(): Option[] {
       "--identity <name>",
       "this operator among the others; one that starts with the name of the last leader leads at once; omitted: host name and a random word",
     ).env("HOLDFAST_POD_NAME"),
+    new Option(
+      "--leader-owner <deployment>",
+      "Deployment of these operators, in that namespace, which the Lease goes with when they are uninstalled; omitted: it stays",
+    ).env("HOLDFAST_LEADER_OWNER"),
     new Option("--leader-lease <duration>", "another operator takes over when the Lease was not renewed for this long")
       .argParser(parseSeconds)
       .default(15_000, "15s")

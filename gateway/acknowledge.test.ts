@@ -5,7 +5,11 @@ import { createLog } from "./log.ts";
 import { SnapshotHolder } from "./source.ts";
 
 interface WrittenLease {
-  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly object[];
+  };
 }
 
 /** A process with 3 connections that acknowledges to an API that notes what it gets. */
@@ -27,6 +31,7 @@ function start() {
     },
     gateway: { namespace: "holdfast", name: "public" },
     pod: "a",
+    podUid: "uid-of-a",
     source: new SnapshotHolder(),
     state: () => state,
     leaving: leaving.signal,
@@ -43,6 +48,9 @@ describe("the Lease of a gateway process", () => {
     const { clock, leaving, ended, written, deleted, state, running, said } = start();
     await clock.advance(0);
     expect([said("ready"), said("draining")]).toEqual(["true", ""]);
+    expect(written[0]?.metadata.ownerReferences).toEqual([
+      { apiVersion: "v1", kind: "Pod", name: "a", uid: "uid-of-a" },
+    ]);
 
     state.ready = false;
     leaving.abort();

@@ -20,6 +20,8 @@ export interface AcknowledgeOptions {
   readonly gateway: { readonly namespace: string; readonly name: string };
   /** This process's name among the gateway's pods. */
   readonly pod: string;
+  /** Where the process runs in a pod: the Lease goes with it, also when nobody is left who could delete it. */
+  readonly podUid?: string | undefined;
   readonly source: SnapshotSource;
   /** What the process can say of itself at this moment. */
   readonly state: () => { readonly ready: boolean; readonly connections: number };
@@ -57,7 +59,7 @@ export async function acknowledge(options: AcknowledgeOptions): Promise<void> {
   });
 }
 
-function renewal({ gateway, pod, source, state, leaving }: AcknowledgeOptions, name: string) {
+function renewal({ gateway, pod, podUid, source, state, leaving }: AcknowledgeOptions, name: string) {
   const { gatewayLabel, roleLabel, roles, acknowledgement: keys } = SNAPSHOT_OBJECTS;
   const { ready, connections } = state();
   const snapshot = source.current?.snapshot;
@@ -73,6 +75,7 @@ function renewal({ gateway, pod, source, state, leaving }: AcknowledgeOptions, n
       [keys.draining]: leaving.aborted ? String(connections) : "",
       [keys.refused]: (source.refused ?? "").slice(0, MAX_REASON),
     },
+    owner: podUid === undefined ? undefined : { apiVersion: "v1", kind: "Pod", name: pod, uid: podUid },
     holder: pod,
     durationSeconds: RENEWAL.durationSeconds,
     now: Date.now(),

@@ -1,6 +1,6 @@
 /** Leases as signs of life: made, renewed and deleted, and when one has expired. */
 import type { CallOptions, KubeClient } from "./client.ts";
-import type { Lease } from "./objects.ts";
+import type { Lease, OwnerReference } from "./objects.ts";
 import { RESOURCES } from "./resources.ts";
 
 export interface LeaseRenewal {
@@ -8,6 +8,8 @@ export interface LeaseRenewal {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** The object that the Lease goes with. */
+  readonly owner?: OwnerReference | undefined;
   /** Who holds the Lease: the pod's name. */
   readonly holder: string;
   readonly durationSeconds: number;
@@ -23,11 +25,11 @@ export function renewLease(
   renewal: LeaseRenewal,
   options: CallOptions = {},
 ): Promise<Lease> {
-  const { namespace, name, labels = {}, annotations = {}, holder, durationSeconds, now, fieldManager } = renewal;
+  const { namespace, name, labels = {}, annotations = {}, owner, holder, durationSeconds, now, fieldManager } = renewal;
   const lease = {
     apiVersion: RESOURCES.leases.apiVersion,
     kind: RESOURCES.leases.kind,
-    metadata: { namespace, name, labels, annotations },
+    metadata: { namespace, name, labels, annotations, ...(owner && { ownerReferences: [owner] }) },
     spec: { holderIdentity: holder, leaseDurationSeconds: durationSeconds, renewTime: microTime(now) },
   };
   return client.apply<Lease>({ resource: RESOURCES.leases, namespace, name }, lease, {

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
+import type { OwnerReference } from "../kube/objects.ts";
 import { LEADER_TIMING, Leader, type LeaderIdentity, type LeaderTiming } from "./leader.ts";
 
 export interface LeaderElection {
@@ -10,6 +11,8 @@ export interface LeaderElection {
   readonly namespace: string;
   /** This process among all operators; `leader.ts` says what may be equal. */
   readonly identity: string;
+  /** What the Lease goes with when these operators are uninstalled. */
+  readonly owner?: OwnerReference | undefined;
   readonly timing?: LeaderTiming | undefined;
 }
 
@@ -40,8 +43,8 @@ export const LEADER_LEASE = "holdfast-operator";
 export function takePart(options: ElectionOptions): Election {
   const { client, leaderElection, clock, random, log, signal, onChange } = options;
   if (leaderElection === undefined) return { client, leads: () => true, resign: async () => {} };
-  const { namespace, identity, timing = LEADER_TIMING } = leaderElection;
-  const lease: LeaderIdentity = { namespace, name: LEADER_LEASE, identity };
+  const { namespace, identity, owner, timing = LEADER_TIMING } = leaderElection;
+  const lease: LeaderIdentity = { namespace, name: LEADER_LEASE, identity, owner };
   const leader = new Leader({
     client,
     lease,

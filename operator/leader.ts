@@ -11,7 +11,7 @@ import { type Clock, sleep } from "../kube/clock.ts";
 import { isConflict, isNotFound } from "../kube/error.ts";
 import { FencedOff, type WriteFence, type WriteTerm } from "../kube/fence.ts";
 import { microTime } from "../kube/lease.ts";
-import type { Lease } from "../kube/objects.ts";
+import type { Lease, OwnerReference } from "../kube/objects.ts";
 import { RESOURCES } from "../kube/resources.ts";
 
 export interface LeaderTiming {
@@ -32,6 +32,8 @@ export interface LeaderIdentity {
   readonly name: string;
   /** This process among all that want to lead; a restarted container may keep its pod's name. */
   readonly identity: string;
+  /** What the Lease goes with when these operators are uninstalled. */
+  readonly owner?: OwnerReference | undefined;
 }
 
 export interface LeaderOptions {
@@ -203,7 +205,8 @@ export class Leader implements WriteFence {
     const now = this.#time();
     const isOurs = known?.spec?.holderIdentity === lease.identity;
     const transitions = known?.spec?.leaseTransitions ?? 0;
-    const metadata = known?.metadata ?? { namespace: lease.namespace, name: lease.name };
+    const { namespace, name, owner } = lease;
+    const metadata = { namespace, name, ...known?.metadata, ...(owner && { ownerReferences: [owner] }) };
     return {
       apiVersion: RESOURCES.leases.apiVersion,
       kind: RESOURCES.leases.kind,

@@ -72,6 +72,7 @@ function container(identity: FleetIdentity, spec: WebSocketGatewaySpec, image: s
     args: ["gateway", "--gateway", `${identity.namespace}/${identity.gateway}`],
     env: [
       { name: "HOLDFAST_POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "HOLDFAST_POD_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } },
       { name: "HOLDFAST_STATE_DIR", value: STATE_DIR },
       { name: "HOLDFAST_LEAVE_DELAY", value: `${LEAVE_DELAY_SECONDS}s` },
       { name: "HOLDFAST_API_PORT", value: String(ports.api) },
