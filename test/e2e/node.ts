@@ -10,6 +10,7 @@ import { type Leashed, startLeashed } from "../support/controlplane/leashed.ts";
 import { type ControlPlane, startControlPlane } from "../support/controlplane.ts";
 import { buildImage, succeeded } from "./images.ts";
 import { type NodeFiles, PAUSE_IMAGE, writeNodeConfig } from "./node/config.ts";
+import { type DnsSetting, dnsServer, followServices } from "./node/dns.ts";
 import { createNamespaces, type Namespaces } from "./node/namespaces.ts";
 
 /** Time to give a `beforeAll` that starts a node whose programs are built, in milliseconds. */
@@ -51,7 +52,9 @@ export async function startNode(): Promise<Node> {
   const namespaces = await createNamespaces();
   const running: Leashed[] = [];
   let plane: ControlPlane | undefined;
+  let stopNames: (() => Promise<void>) | undefined;
   const stop = async () => {
+    await stopNames?.();
     await Promise.all([plane?.stop(), ...running.map((program) => program.kill())]);
     await namespaces.remove();
   };
@@ -62,9 +65,12 @@ export async function startNode(): Promise<Node> {
       address: namespaces.hostAddress,
       apiServerArgs: ["--kubelet-preferred-address-types=InternalIP"], // the node's name is in no DNS
     });
-    const files = writeNodeConfig({ folder: namespaces.folder, kubeconfig: plane.kubeconfig });
-    const launcher = new Launcher({ binDir, namespaces, files, plane, running });
+    const { folder, nodeAddress } = namespaces;
+    const files = writeNodeConfig({ folder, kubeconfig: plane.kubeconfig, dns: nodeAddress });
+    const dns: DnsSetting = { folder, kubeconfig: plane.kubeconfig, address: nodeAddress };
+    const launcher = new Launcher({ binDir, namespaces, files, dns, plane, running });
     await launcher.startAll();
+    stopNames = await followServices(dns);
     return { name: NODE_NAME, address: namespaces.nodeAddress, plane, namespaces, stop, ...commands(launcher) };
   } catch (error) {
     await stop();
@@ -76,6 +82,7 @@ interface Setting {
   readonly binDir: string;
   readonly namespaces: Namespaces;
   readonly files: NodeFiles;
+  readonly dns: DnsSetting;
   readonly plane: ControlPlane;
   /** Gets every program that was started. */
   readonly running: Leashed[];
@@ -96,6 +103,8 @@ class Launcher {
     const schedulerArgs = [kubeconfig, "--leader-elect=false", "--secure-port=0"];
     await this.#launch("kube-scheduler", { file: join(binDir, "kube-scheduler"), args: schedulerArgs });
     await this.#launchInside("kube-proxy", join(binDir, "kube-proxy"), [`--config=${files.kubeProxy}`, name]);
+    const names = dnsServer(this.setting.dns);
+    await this.#launchInside("dnsmasq", names.file, names.args);
     const containerd = await this.#launchInside("containerd", "containerd", [`--config=${files.containerd}`]);
     await this.#waitFor(containerd, async () => (await this.ctr("version")).code === 0);
     await this.#loadPauseImage();

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { CLUSTER_DOMAIN } from "./dns.ts";
 
 /** The image that holds a pod's namespaces; it must be loaded before the first pod. */
 export const PAUSE_IMAGE = "localhost/holdfast-e2e/pause:1";
@@ -12,6 +13,8 @@ const CNI_PLUGINS = "/usr/lib/cni";
 export interface NodeConfig {
   readonly folder: string;
   readonly kubeconfig: string;
+  /** Address of the server that pods ask for names. */
+  readonly dns: string;
 }
 
 /** Paths of the files; `runtimeSocket` is where containerd listens inside the node. */
@@ -23,7 +26,7 @@ export interface NodeFiles {
 }
 
 /** Writes the files into a folder of their own below the node's. */
-export function writeNodeConfig({ folder, kubeconfig }: NodeConfig): NodeFiles {
+export function writeNodeConfig({ folder, kubeconfig, dns }: NodeConfig): NodeFiles {
   const dir = join(folder, "config");
   const network = join(dir, "network");
   mkdirSync(network, { recursive: true });
@@ -33,12 +36,12 @@ export function writeNodeConfig({ folder, kubeconfig }: NodeConfig): NodeFiles {
     return path;
   };
   const runtimeSocket = "/run/containerd/containerd.sock";
-  const resolvConf = write("resolv.conf", ""); // there is no DNS: the cluster has none, and this machine's is out of reach
+  const resolvConf = write("resolv.conf", ""); // this machine's DNS is out of reach
   write("network/10-pods.conflist", JSON.stringify(podNetwork()));
   return {
     runtimeSocket,
     containerd: write("containerd.toml", containerd({ runtimeSocket, network })),
-    kubelet: write("kubelet.yaml", stringify(kubelet({ runtimeSocket, resolvConf }))),
+    kubelet: write("kubelet.yaml", stringify(kubelet({ runtimeSocket, resolvConf, dns }))),
     kubeProxy: write("kube-proxy.yaml", stringify(kubeProxy(kubeconfig))),
   };
 }
@@ -80,7 +83,7 @@ function podNetwork(): object {
   };
 }
 
-function kubelet({ runtimeSocket, resolvConf }: { runtimeSocket: string; resolvConf: string }): object {
+function kubelet({ runtimeSocket, resolvConf, dns }: Record<"runtimeSocket" | "resolvConf" | "dns", string>): object {
   return {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
@@ -90,6 +93,8 @@ function kubelet({ runtimeSocket, resolvConf }: { runtimeSocket: string; resolvC
     failSwapOn: false,
     oomScoreAdj: 0,
     resolvConf,
+    clusterDNS: [dns],
+    clusterDomain: CLUSTER_DOMAIN,
     volumePluginDir: "/var/lib/kubelet/volume-plugins",
     // Only this machine reaches the node, over its cable.
     authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
