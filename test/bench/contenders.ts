@@ -10,8 +10,8 @@ import { freePort } from "../support/free-port.ts";
 import { pinned } from "./pinned.ts";
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const NODE = [process.execPath, "--disable-warning=ExperimentalWarning", "--no-deprecation"];
-const NODE_WITH_GC = [...NODE, "--expose-gc", "--import", file("gc-on-signal.ts")];
+const IMPORT_GC = `--import=${new URL("gc-on-signal.ts", import.meta.url)}`;
+const QUIET = "--disable-warning=ExperimentalWarning --no-deprecation";
 
 /** Where a contender listens, whom it serves, and a folder for its configuration. */
 interface Place {
@@ -55,8 +55,8 @@ export const HOLDFAST: Contender = {
   command: ({ port, backend, folder }) => {
     writeFileSync(join(folder, "holdfast.yaml"), holdfastManifests(backend));
     const ports = ["--port", String(port), "--api-port", "0", "--admin-port", "0", "--api-token", "bench"];
-    const main = file("../../cli/main.ts");
-    return [...NODE_WITH_GC, main, "run", "-f", join(folder, "holdfast.yaml"), ...ports, "--log-level", "warn"];
+    const command = file("../../bin/holdfast");
+    return [command, "run", "-f", join(folder, "holdfast.yaml"), ...ports, "--log-level", "warn"];
   },
 };
 
@@ -123,7 +123,7 @@ backend echo
 export const HTTP_PROXY: Contender = {
   name: "http-proxy",
   collects: true,
-  command: ({ port, backend }) => [...NODE_WITH_GC, file("http-proxy.ts"), String(port), String(backend)],
+  command: ({ port, backend }) => [process.execPath, file("http-proxy.ts"), String(port), String(backend)],
 };
 
 export interface Running {
@@ -142,7 +142,8 @@ export async function start(
   const folder = join(where.folder, contender.name);
   mkdirSync(folder, { recursive: true });
   const [program, ...args] = pinned(where.cpu, await contender.command({ port, backend: where.backend, folder }));
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const env = contender.collects ? { ...process.env, NODE_OPTIONS: `${QUIET} ${IMPORT_GC}` } : process.env;
+  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
   await eventually(`${contender.name} listens`, () => child.exitCode !== null || accepts(port), 20_000);
   if (child.exitCode !== null || child.pid === undefined) throw new Error(`${contender.name} ended at once`);
   return { contender, port, pid: child.pid, stop: () => stop(child) };

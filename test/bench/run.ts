@@ -1,7 +1,7 @@
 // Measures the tunnel beside other proxies, alternating in one run, and prints medians and ratios against the budgets.
-//   node test/bench/run.ts [--rounds 5] [--seconds 2] [--connections 50] [--idle 2000] [--only holdfast,nginx]
+//   node test/bench/run.ts [--rounds 5] [--seconds 2] [--connections 50] [--idle 4000] [--only holdfast,nginx]
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -19,7 +19,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "2" },
     connections: { type: "string", default: "50" },
-    idle: { type: "string", default: "2000" },
+    idle: { type: "string", default: "4000" },
     only: { type: "string", default: "holdfast,nginx,haproxy,http-proxy" },
   },
 });
@@ -110,6 +110,8 @@ async function benchIdle(peers: Peers, where: Parameters<typeof start>[1]): Prom
   }
 }
 
+const [load = 0] = loadavg();
+if (load > 1) console.log(`This machine is busy (load ${load.toFixed(1)}): ratios will scatter.`);
 const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
 const peers = new Peers(PEERS_CPU);
 try {
