@@ -99,6 +99,11 @@ const Provider = withRules(
       .describe("Difference of clocks that is tolerated in exp and nbf."),
   }),
   sharedKeysAreSecret,
+  {
+    cel: "has(self.jwks) || self.issuer.startsWith('https://') || self.issuer.startsWith('http://')",
+    message: "without jwks, the issuer must be a URL that the keys can be discovered from",
+    holds: ({ jwks, issuer }) => jwks !== undefined || /^https?:\/\//.test(issuer),
+  },
 ).describe("An issuer of tokens.");
 
 const claimPath = () =>
@@ -145,12 +150,18 @@ const Jwt = z
       .default("Close")
       .describe("When the token expires while connected: Close (3000), or Ignore and stay connected."),
     optional: z.boolean().default(false).describe("Let clients without a token in; a wrong one is still refused."),
+    mode: z
+      .enum(["Enforce", "Report"])
+      .default("Enforce")
+      .describe("Enforce, or Report: count and log what would be refused, and let it in."),
   })
   .describe("JSON Web Tokens.");
 
 const External = z
   .strictObject({
-    url: httpURL().describe("Asked with GET for each handshake: 2xx lets in, 401 and 403 refuse."),
+    url: httpURL().describe(
+      "Asked with GET for each handshake, with X-Forwarded-Method, -Proto, -Host, -Uri and -For: 2xx lets in, 401 and 403 are relayed.",
+    ),
     timeout: duration({ min: "100ms", max: "1m" }).default("2s").describe("For the answer; 503 after it."),
     forwardHeaders: setList(z.array(token()).max(32))
       .describe("Headers of the client's request that are sent along.")

@@ -25,6 +25,8 @@ export const REASONS = {
   SecretNotFound: "A Secret, or the key in it, does not exist.",
   SecretForbidden: "The operator may not read a Secret; the message names it and its namespace.",
   ConfigMapNotFound: "A ConfigMap, or the key in it, does not exist.",
+  InvalidKeys:
+    "A key set for tokens cannot be read or holds a private key, or a shared key is too short; the message says which.",
   InvalidCertificate: "A certificate or its private key cannot be read, or they do not belong together.",
   RefNotPermitted: "A reference leads to another namespace that has no ReferenceGrant for it.",
   ExternalNameNotPermitted: "The Service is of type ExternalName, and the operator does not allow those.",

@@ -1,6 +1,7 @@
 /** Which Secrets, ConfigMaps and Services anything refers to: the operator reads these by name and no others. */
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
+import { type Authentication, keyReference } from "./translate/authentication.ts";
 import { notPermitted, type Referrer, type Target } from "./translate/grants.ts";
 
 /** Sorted `namespace/name`s. A reference that no grant allows is not among them, so that nothing is read from there. */
@@ -19,9 +20,18 @@ interface Reference {
 
 export function referencedNames(cluster: Cluster): ReferencedNames {
   const names = { Secret: new Set<string>(), Service: new Set<string>() };
+  const configMaps = new Set<string>();
   const refer = (from: Referrer, kind: Target["kind"], { name, namespace = from.namespace }: Reference): void => {
     if (notPermitted(cluster.referenceGrants, from, { kind, namespace, name }) === undefined)
       names[kind].add(`${namespace}/${name}`);
+  };
+  const referToKeys = (from: Referrer, authentication: Authentication | undefined): void => {
+    if (authentication?.apiKeys !== undefined) refer(from, "Secret", authentication.apiKeys.secretRef);
+    for (const provider of authentication?.jwt?.providers ?? []) {
+      const reference = keyReference(provider, from.namespace);
+      if (reference?.kind === "Secret") refer(from, "Secret", reference);
+      else if (reference !== undefined) configMaps.add(`${reference.namespace}/${reference.name}`);
+    }
   };
   for (const { metadata, parsed } of cluster.gateways.values()) {
     const from: Referrer = { kind: "WebSocketGateway", namespace: metadata.namespace ?? "default" };
@@ -30,16 +40,14 @@ export function referencedNames(cluster: Cluster): ReferencedNames {
     const { listeners, redis, defaults } = parsed.value.spec;
     for (const { tls } of listeners) for (const ref of tls?.certificateRefs ?? []) refer(from, "Secret", ref);
     if (redis?.secretRef !== undefined) refer(from, "Secret", redis.secretRef);
-    const apiKeys = defaults?.authentication?.apiKeys;
-    if (apiKeys !== undefined) refer(from, "Secret", apiKeys.secretRef);
+    referToKeys(from, defaults?.authentication);
   }
   for (const { metadata, parsed } of cluster.routes.values()) {
     if (!parsed.ok) continue;
     const from: Referrer = { kind: "WebSocketRoute", namespace: metadata.namespace ?? "default" };
     const { backendRefs = [], authentication } = parsed.value.spec;
     for (const ref of backendRefs) refer(from, "Service", ref);
-    if (authentication?.apiKeys !== undefined) refer(from, "Secret", authentication.apiKeys.secretRef);
+    referToKeys(from, authentication);
   }
-  // Nothing that this release implements refers to a ConfigMap.
-  return { secrets: [...names.Secret].sort(), configMaps: [], services: [...names.Service].sort() };
+  return { secrets: [...names.Secret].sort(), configMaps: [...configMaps].sort(), services: [...names.Service].sort() };
 }

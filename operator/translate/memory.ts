@@ -11,7 +11,7 @@ import type { Attachment, ResolvedBackends } from "./draft.ts";
 import type { CompiledMatches } from "./matches.ts";
 import type { RouteOutcome } from "./plan.ts";
 import type { CompiledPolicies } from "./policies.ts";
-import type { ResolvedKeys } from "./resolve.ts";
+import type { ResolvedApiKeys, ResolvedKeys } from "./resolve.ts";
 
 /** One value, and what it was made of. */
 export class Cell<T> {
@@ -37,6 +37,7 @@ export class Cell<T> {
 export class TargetMemory {
   readonly policies = new Cell<CompiledPolicies>();
   readonly places = new Cell<readonly string[]>();
+  readonly apiKeys = new Cell<ResolvedApiKeys>();
   readonly keys = new Cell<ResolvedKeys>();
   readonly route = new Cell<{ readonly route: Route; readonly size: number }>();
 }

@@ -1,18 +1,19 @@
 /** The policies of a route, merged with its gateway's defaults, as the numbers that a gateway works with. */
-import { DEFAULTS, type Policies, resolvePolicies } from "../../crds/defaults.ts";
+import { type Policies, resolvePolicies } from "../../crds/defaults.ts";
 import { parseDuration } from "../../crds/primitives.ts";
 import type { GatewayDefaults } from "../../crds/websocketgateway.ts";
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
-import type { CredentialSource, HashKey, Route } from "../../gateway/snapshot.ts";
+import type { HashKey, Route } from "../../gateway/snapshot.ts";
+import { type CompiledAuthentication, compileAuthentication } from "./authentication.ts";
 import { compileLimits } from "./limits.ts";
 
-/** The fields of a served route that come from its policies; `apiKeySources` becomes `apiKeys` when its Secret is resolved. */
+/** The fields of a served route that come from its policies; `authentication` is without the keys that are in other objects. */
 export interface CompiledPolicies {
   readonly fields: Pick<
     Route,
     "requestHeaders" | "origins" | "clientIPs" | "limits" | "timeouts" | "keepAlive" | "loadBalancing"
   >;
-  readonly apiKeySources: CredentialSource[] | undefined;
+  readonly authentication: CompiledAuthentication;
 }
 
 export function compilePolicies(spec: WebSocketRouteSpec, defaults: GatewayDefaults | undefined): CompiledPolicies {
@@ -41,33 +42,13 @@ function compile(policies: Policies): CompiledPolicies {
       maxLoad: loadBalancing.maxLoad,
     },
   };
-  const { apiKeys } = authentication ?? {};
-  const sources = apiKeys === undefined ? undefined : (apiKeys.sources ?? DEFAULTS.apiKeySources);
-  return { fields, apiKeySources: sources?.map(credentialSource) };
+  return { fields, authentication: compileAuthentication(authentication) };
 }
 
 function headerChanges({ set, add, remove }: NonNullable<Policies["requestHeaders"]>): Route["requestHeaders"] {
   return { set: [...(set ?? [])], add: [...(add ?? [])], remove: [...(remove ?? [])] };
 }
 
-/** `Claim` is not implemented; a route that has it is not accepted and gets no further than here. */
 function hashKey({ type, name }: NonNullable<Policies["loadBalancing"]["key"]>): HashKey {
-  if (type === "Claim") return { type: "ConnectionID" };
   return { type, ...(name === undefined ? {} : { name }) };
-}
-
-interface SpecSource {
-  readonly header?: string | undefined;
-  readonly queryParam?: string | undefined;
-  readonly cookie?: string | undefined;
-  readonly protocol?: string | undefined;
-  readonly prefix?: string | undefined;
-}
-
-/** A subprotocol's prefix is all there is of it: `bearer.` finds the credential in `bearer.<credential>`. */
-function credentialSource({ header, queryParam, cookie, protocol, prefix = "" }: SpecSource): CredentialSource {
-  if (header !== undefined) return { in: "header", name: header, prefix };
-  if (queryParam !== undefined) return { in: "query", name: queryParam, prefix: "" };
-  if (cookie !== undefined) return { in: "cookie", name: cookie, prefix: "" };
-  return { in: "protocol", name: "", prefix: protocol ?? "" };
 }

@@ -8,6 +8,7 @@ export const SECRET_KEYS = {
   apiKey: (namespace: string, name: string, key: string): string => `apikey.${namespace}.${name}.${key}`,
   certificate: (namespace: string, name: string): string => `tls.${namespace}.${name}.crt`,
   privateKey: (namespace: string, name: string): string => `tls.${namespace}.${name}.key`,
+  tokenKeys: (namespace: string, name: string, key: string): string => `jwks.${namespace}.${name}.${key}`,
   redisUrl: "redis-url",
 } as const;
 

@@ -1,10 +1,12 @@
 /** Step: the route as a gateway serves it. */
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Route } from "../../gateway/snapshot.ts";
+import type { CompiledAuthentication } from "./authentication.ts";
 import { fails, joined } from "./condition.ts";
 import type { RouteDraft, TargetDraft } from "./draft.ts";
 import { matchesOf } from "./matches.ts";
 import { type CompiledPolicies, compilePolicies } from "./policies.ts";
+import type { ResolvedKeys } from "./resolve.ts";
 
 /** Characters of one route in a snapshot. Parts are cut at this size, and a route cannot be cut. */
 const ROUTE_TEXT_LIMIT = 512 * 1024;
@@ -35,10 +37,12 @@ interface Serving {
   readonly policies: CompiledPolicies;
 }
 
-function makeRoute({ draft, spec, target, policies: { fields, apiKeySources } }: Serving): Route {
+function makeRoute({ draft, spec, target, policies: { fields, authentication } }: Serving): Route {
   const { rewrite, protocols, hub } = spec;
   const { backends } = draft.backends;
-  const secretKeys = [...target.keys.secretValues.keys()];
+  const secretKeys = [...target.keys.apiKeys];
+  const { apiKeySources, external } = authentication;
+  const jwt = jwtOf(authentication.jwt, target.keys);
   return {
     namespace: draft.namespace,
     name: draft.name,
@@ -51,13 +55,27 @@ function makeRoute({ draft, spec, target, policies: { fields, apiKeySources } }:
     ...(rewrite === undefined ? {} : { rewrite: rewriteOf(rewrite) }),
     ...(protocols === undefined ? {} : { protocols: [...protocols] }),
     ...(apiKeySources === undefined ? {} : { apiKeys: { secretKeys, sources: apiKeySources } }),
+    ...(jwt === undefined ? {} : { jwt }),
+    ...(external === undefined ? {} : { external }),
     ...fields,
     ...(hub === undefined ? {} : { hub: { name: hub.name ?? draft.name, groups: [...(hub.groups ?? [])] } }),
     ...unavailable(draft, target, {
       nowhere: hub === undefined && backends.length === 0,
-      keyless: apiKeySources !== undefined && secretKeys.length === 0,
+      keyless:
+        (apiKeySources !== undefined && secretKeys.length === 0) ||
+        (jwt?.providers.every(({ keys }) => keys.type === "Missing") ?? false),
     }),
   };
+}
+
+/** A provider whose keys are missing stays: its tokens are told so, and those of the others go on. */
+function jwtOf(compiled: CompiledAuthentication["jwt"], { tokenKeys }: ResolvedKeys): Route["jwt"] {
+  if (compiled === undefined) return undefined;
+  const providers = compiled.providers.map((provider) => ({
+    ...provider,
+    keys: tokenKeys.get(provider.name) ?? ({ type: "Missing" } as const),
+  }));
+  return { ...compiled, providers };
 }
 
 function rewriteOf({ path, hostname }: NonNullable<WebSocketRouteSpec["rewrite"]>): NonNullable<Route["rewrite"]> {

@@ -16,12 +16,6 @@ interface Unsupported<T> {
 }
 
 const POLICIES: readonly Unsupported<PolicyBlocks>[] = [
-  { path: "authentication.jwt", used: (spec) => spec.authentication?.jwt !== undefined },
-  { path: "authentication.external", used: (spec) => spec.authentication?.external !== undefined },
-  {
-    path: "loadBalancing.consistentHash.key.type (Claim)",
-    used: (spec) => spec.loadBalancing?.consistentHash?.key?.type === "Claim",
-  },
   { path: "health", used: (spec) => spec.health !== undefined },
   { path: "messages", used: (spec) => spec.messages !== undefined },
   { path: "onChange (Apply)", used: (spec) => spec.onChange === "Apply" },

@@ -171,6 +171,12 @@ const INVALID_ROUTES: readonly Row[] = [
     SHARED_KEYS,
   ],
   [
+    "discovery-from-no-url",
+    provider({ issuer: "internal" }),
+    "spec.authentication.jwt.providers[0]",
+    "without jwks, the issuer must be a URL that the keys can be discovered from",
+  ],
+  [
     "bad-keys-url",
     provider({ jwks: { uri: "ftp://id.example.com/jwks" } }),
     "spec.authentication.jwt.providers[0].jwks.uri",

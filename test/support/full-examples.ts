@@ -44,6 +44,7 @@ const policies = {
       forwardClaims: [{ claim: "sub", header: "X-User-Id" }],
       onExpiry: "Close",
       optional: false,
+      mode: "Enforce",
     },
     external: {
       url: "http://authz.apps/check",
