@@ -108,6 +108,7 @@ const CASES: readonly (readonly [alert: string, fires: Record<string, string>, r
     "HoldfastHandshakesSlow",
     {
       'holdfast_handshake_duration_seconds_bucket{route="apps/chat",le="1"}': "0+90x30",
+      'holdfast_handshake_duration_seconds_bucket{route="apps/chat",le="5"}': "0+100x30",
       'holdfast_handshake_duration_seconds_bucket{route="apps/chat",le="+Inf"}': "0+100x30",
     },
     {
