@@ -200,6 +200,7 @@ export class Gateway {
     await listen(this.#admin, address.adminHost, address.adminPort);
     if (this.#api) await listen(this.#api, address.host, address.apiPort);
     this.#live.start();
+    this.#overload.start();
     this.#access.start();
     this.metrics.bus(bus.up ? "up" : "down");
     bus.onState((state) => this.metrics.bus(state));
