@@ -14,7 +14,15 @@ export interface FrameRules {
   readonly maxMessageSize: number;
 }
 
-export type Violation = "ProtocolError" | "MessageTooBig" | "TooManyFragments" | "RateExceeded";
+export type Violation =
+  | "ProtocolError"
+  | "MessageTooBig"
+  | "TooManyFragments"
+  | "RateExceeded"
+  | "InvalidPayload"
+  | "UnsupportedData"
+  | "InvalidMessage"
+  | "MessageTooCostly";
 
 const OPCODE = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
 const FIN = 0x80;

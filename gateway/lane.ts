@@ -4,7 +4,7 @@
  */
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type FrameRules, FrameWalker } from "./frames.ts";
+import { type FrameRules, FrameWalker, type Violation } from "./frames.ts";
 import type { Meter } from "./limits/meter.ts";
 
 export class Lane {
@@ -34,6 +34,35 @@ export class Lane {
 
   get isStalled(): boolean {
     return this.stalled !== undefined;
+  }
+
+  /** Set once all before it has been dealt with. */
+  get violation(): Violation | undefined {
+    return this.walker.violation;
+  }
+
+  /** The code of the Close frame that was passed on, else 0. */
+  get closeCode(): number {
+    return this.walker.closeCode;
+  }
+
+  /** Whether a control frame may be written behind what was written so far. */
+  get atFrameBoundary(): boolean {
+    return this.walker.atFrameBoundary;
+  }
+
+  get atMessageBoundary(): boolean {
+    return this.walker.atMessageBoundary;
+  }
+
+  /** Whether something that has come is left for a later turn; the tunnel itself looks at everything at once. */
+  get hasBacklog(): boolean {
+    return false;
+  }
+
+  /** Whether a backlog has to wait for `to` to drain. */
+  get isBlocked(): boolean {
+    return false;
   }
 
   /** Bytes that `to` has not taken yet, and messages that wait for a boundary. */
@@ -68,7 +97,7 @@ export class Lane {
     }
   }
 
-  private pass(chunk: Buffer): boolean {
+  protected pass(chunk: Buffer): boolean {
     const { walker, to } = this;
     const passed = walker.walk(chunk);
     if (this.closed) {
@@ -101,7 +130,7 @@ export class Lane {
     if (this.closed) {
       return;
     }
-    if (this.walker.atFrameBoundary) {
+    if (this.atFrameBoundary) {
       this.write(frame);
     } else {
       this.control = frame;
@@ -113,7 +142,7 @@ export class Lane {
     if (this.closed) {
       return;
     }
-    if (this.walker.atMessageBoundary) {
+    if (this.atMessageBoundary) {
       this.writeMessage(frame);
     } else {
       this.messages ??= [];
@@ -127,7 +156,7 @@ export class Lane {
       return;
     }
     this.close = { frame, written };
-    if (this.walker.atFrameBoundary) {
+    if (this.atFrameBoundary) {
       this.writeClose();
     }
   }

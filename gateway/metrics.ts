@@ -55,7 +55,16 @@ export interface MessagesLimited {
   readonly action: "dropped" | "throttled";
 }
 
+export interface MessageRefusal {
+  readonly route: string;
+  readonly direction: Direction;
+  readonly reason: string;
+  /** What was done with the message. */
+  readonly action: string;
+}
+
 interface Seen {
+  readonly refusals: Map<string, MessageRefusal>;
   readonly limited: Map<string, MessagesLimited>;
   readonly reports: Map<string, PolicyReport>;
   readonly handshakes: Map<string, { code: number; reason: string }>;
@@ -78,6 +87,12 @@ export class Metrics {
   readonly #bytes = this.#counter("message_bytes_total", "Bytes forwarded, frame headers included.", [
     "route",
     "direction",
+  ]);
+  readonly #invalid = this.#counter("messages_refused_total", "Messages that do not satisfy a route's policy.", [
+    "route",
+    "direction",
+    "reason",
+    "action",
   ]);
   readonly #reports = this.#counter("policy_reports_total", "What policies in mode Report would have refused.", [
     "route",
@@ -133,7 +148,14 @@ export class Metrics {
   #of(route: string): Seen {
     let seen = this.#seen.get(route);
     if (!seen) {
-      seen = { limited: new Map(), reports: new Map(), handshakes: new Map(), closes: new Map(), open: 0 };
+      seen = {
+        refusals: new Map(),
+        limited: new Map(),
+        reports: new Map(),
+        handshakes: new Map(),
+        closes: new Map(),
+        open: 0,
+      };
       this.#seen.set(route, seen);
     }
     return seen;
@@ -170,6 +192,13 @@ export class Metrics {
   #add(route: string, direction: Direction, { messages, bytes }: Readonly<Traffic>): void {
     if (messages > 0) this.#messages.inc({ route, direction }, messages);
     if (bytes > 0) this.#bytes.inc({ route, direction }, bytes);
+  }
+
+  /** Counts a message that a policy found fault with. */
+  messageRefused(refusal: MessageRefusal): void {
+    const { route, direction, reason, action } = refusal;
+    this.#of(route).refusals.set(`${direction} ${reason} ${action}`, refusal);
+    this.#invalid.inc({ route, direction, reason, action });
   }
 
   /** Counts what a policy would have refused if it were enforced. */
@@ -246,6 +275,7 @@ export class Metrics {
       for (const labels of seen.closes.values()) this.#closes.remove({ route, ...labels });
       for (const limited of seen.limited.values()) this.#limited.remove({ ...limited });
       for (const report of seen.reports.values()) this.#reports.remove({ ...report });
+      for (const refusal of seen.refusals.values()) this.#invalid.remove({ ...refusal });
       for (const outcome of AUTHORIZER_OUTCOMES) this.#authorizer.remove({ route, outcome });
       for (const direction of ["from_client", "to_client"] as const) {
         this.#messages.remove({ route, direction });

@@ -118,6 +118,20 @@ export const ExternalPolicy = z.strictObject({
 });
 export type ExternalPolicy = z.infer<typeof ExternalPolicy>;
 
+/** What messages have to be; on a route that has it they are read, not only passed. Expressions are CEL (see `policy/`). */
+export const MessagePolicy = z.strictObject({
+  accept: z.array(z.enum(["Text", "Binary"])).min(1),
+  /** JSON Schema 2020-12, as JSON text. */
+  schema: z.string().optional(),
+  allow: z.array(z.string()),
+  transform: z.strictObject({ fromClient: z.string().optional(), toClient: z.string().optional() }),
+  onInvalid: z.enum(["Close", "Drop", "Report", "Reply"]),
+  /** What the client is sent with `Reply`. */
+  reply: z.string().optional(),
+  mode: z.enum(["Enforce", "Report"]),
+});
+export type MessagePolicy = z.infer<typeof MessagePolicy>;
+
 export const Route = z.strictObject({
   namespace: name,
   name,
@@ -153,6 +167,7 @@ export const Route = z.strictObject({
   origins: z.array(z.string()).optional(),
   clientIPs: z.strictObject({ allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
   limits: Limits,
+  messages: MessagePolicy.optional(),
   timeouts: z.strictObject({
     handshake: milliseconds,
     connect: milliseconds,

@@ -24,6 +24,8 @@ export interface TunnelOptions {
   readonly clock: { now(): number };
   /** Rates that the client has to keep to, if there are any. */
   readonly meter?: Meter | undefined;
+  /** What moves the bytes where they do not pass as they came; then `rsv` and `meter` are theirs. */
+  readonly lanes?: { readonly up: Lane; readonly down: Lane } | undefined;
   /** Milliseconds from the first sign of an end until both sockets are destroyed; `CLOSE_WITHIN_MS` if absent. */
   readonly closeWithin?: number;
   /** Called once, when both sockets are gone; never before `openTunnel` has returned. */
@@ -43,6 +45,10 @@ const FAILED: ReadonlySet<CloseReason> = new Set([
   "MessageTooBig",
   "TooManyFragments",
   "RateExceeded",
+  "UnsupportedData",
+  "InvalidPayload",
+  "InvalidMessage",
+  "MessageTooCostly",
   "PolicyViolation",
   "SlowClient",
 ]);
@@ -53,6 +59,10 @@ const BACKEND_VIOLATIONS: Readonly<Record<Violation, CloseReason>> = {
   MessageTooBig: "BackendMessageTooBig",
   TooManyFragments: "BackendProtocolError",
   RateExceeded: "BackendProtocolError",
+  InvalidPayload: "BackendProtocolError",
+  UnsupportedData: "BackendProtocolError",
+  InvalidMessage: "BackendProtocolError",
+  MessageTooCostly: "BackendProtocolError",
 };
 
 /** Joins two connected sockets that have both finished their handshake. */
@@ -106,10 +116,10 @@ class Tunnel implements Session {
   /** Runs while the client is not read because of its rate. */
   private throttle: NodeJS.Timeout | undefined = undefined;
 
-  constructor({ client, backend, limits, rsv, clock, meter, closeWithin, onEnd }: TunnelOptions) {
+  constructor({ client, backend, limits, rsv, clock, meter, lanes, closeWithin, onEnd }: TunnelOptions) {
     const { maxMessageSize } = limits;
-    this.up = new Lane({ from: client, to: backend }, { masked: true, rsv, maxMessageSize }, meter);
-    this.down = new Lane({ from: backend, to: client }, { masked: false, rsv, maxMessageSize });
+    this.up = lanes?.up ?? new Lane({ from: client, to: backend }, { masked: true, rsv, maxMessageSize }, meter);
+    this.down = lanes?.down ?? new Lane({ from: backend, to: client }, { masked: false, rsv, maxMessageSize });
     this.limits = limits;
     this.clock = clock;
     this.closeWithin = closeWithin ?? CLOSE_WITHIN_MS;
@@ -171,9 +181,9 @@ class Tunnel implements Session {
     if (walker.carriedData) {
       this.lastMessageAt = now;
     }
-    if (walker.violation !== undefined) {
+    if (lane.violation !== undefined) {
       this.violated(lane);
-    } else if (walker.closeCode !== 0) {
+    } else if (lane.closeCode !== 0) {
       this.peerClosed(lane);
     }
     if (lane === this.down) {
@@ -183,6 +193,22 @@ class Tunnel implements Session {
     }
     if (lane.isStalled) {
       this.holdClient(walker.meter?.wait ?? 0);
+    }
+    if (lane.hasBacklog) {
+      lane.from.pause();
+      if (!lane.isBlocked) {
+        setImmediate(goOn, this, lane);
+      }
+    }
+  }
+
+  /** Takes up a lane's backlog, and reads on where nothing is left of it. */
+  goOn(lane: Lane): void {
+    if (lane.hasBacklog) {
+      this.receive(lane, NOTHING);
+    }
+    if (!lane.hasBacklog && !lane.to.writableNeedDrain && (lane === this.down || this.throttle === undefined)) {
+      lane.from.resume();
     }
   }
 
@@ -222,10 +248,7 @@ class Tunnel implements Session {
   }
 
   drained(socket: Duplex): void {
-    const source = socket === this.up.to ? this.up.from : this.down.from;
-    if (source === this.down.from || this.throttle === undefined) {
-      source.resume();
-    }
+    this.goOn(socket === this.up.to ? this.up : this.down);
   }
 
   ping(): void {
@@ -296,13 +319,13 @@ class Tunnel implements Session {
    */
   private endClient(): void {
     const failed = this.reason !== undefined && FAILED.has(this.reason);
-    if (this.down.closed && (this.up.walker.closeCode !== 0 || this.up.ended || failed)) {
+    if (this.down.closed && (this.up.closeCode !== 0 || this.up.ended || failed)) {
       this.down.end();
     }
   }
 
   private violated(lane: Lane): void {
-    const violation = lane.walker.violation;
+    const { violation } = lane;
     if (violation !== undefined) {
       this.close(lane === this.up ? violation : BACKEND_VIOLATIONS[violation]);
     }
@@ -311,7 +334,7 @@ class Tunnel implements Session {
   /** A Close frame came through, either the first or the answer to one. */
   private peerClosed(lane: Lane): void {
     if (this.reason === undefined) {
-      this.code = lane.walker.closeCode;
+      this.code = lane.closeCode;
       this.begin(lane === this.up ? "ClientClosed" : "BackendClosed");
     }
     lane.closed = true;
@@ -333,7 +356,7 @@ class Tunnel implements Session {
 
   private clientEnded(): void {
     this.begin("ClientLost");
-    if (this.up.walker.atFrameBoundary) {
+    if (this.up.atFrameBoundary) {
       this.tellBackend(1001);
     }
     this.up.end();
@@ -341,12 +364,12 @@ class Tunnel implements Session {
   }
 
   private backendEnded(): void {
-    if (!this.down.closed && !this.down.walker.atFrameBoundary) {
+    if (!this.down.closed && !this.down.atFrameBoundary) {
       this.destroy("BackendLostMidFrame");
       return;
     }
     this.begin("BackendLost");
-    const asked = this.up.walker.closeCode;
+    const asked = this.up.closeCode;
     if (asked === 0) {
       this.tellClient(CLOSES.BackendLost.code, CLOSES.BackendLost.message);
     } else {
@@ -380,6 +403,10 @@ class Tunnel implements Session {
 
 function readAgain(tunnel: Tunnel): void {
   tunnel.readClient();
+}
+
+function goOn(tunnel: Tunnel, lane: Lane): void {
+  tunnel.goOn(lane);
 }
 
 function cutOff(tunnel: Tunnel): void {

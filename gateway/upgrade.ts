@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { MessagePolicy } from "../policy/messages.ts";
 import { Attempt, type AttemptTools } from "./attempt.ts";
 import type { Authenticator, Denial } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
@@ -14,17 +15,19 @@ import { decideUpgrade, type Plan } from "./decide.ts";
 import { type Dialled, dial } from "./dial.ts";
 import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
 import { upstreamHead } from "./headers.ts";
+import { agreedByBackend, agreeWithClient, BACKEND_OFFER } from "./inspect/deflate.ts";
+import { Inspections } from "./inspect/inspection.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Meter } from "./limits/meter.ts";
 import type { Permit } from "./limits/permits.ts";
 import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
 import type { EndpointLoads } from "./loads.ts";
+import { openProxied, type ProxiedOptions } from "./proxied.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
 import type { UpgradeEvent } from "./server.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { type Endpoint, type Route, type SecretMaterial, SNAPSHOT_OBJECTS } from "./snapshot.ts";
 import type { Loaded, SnapshotSource } from "./source.ts";
-import { openTunnel } from "./tunnel.ts";
 
 export interface HubAcceptance {
   readonly request: IncomingMessage;
@@ -79,12 +82,14 @@ export class UpgradePipeline {
   readonly #idKeys = new WeakMap<SecretMaterial, Buffer>();
   /** Signs IDs where the secret material brings no key: then they last as long as this process. */
   readonly #ownIdKey: Buffer;
+  readonly #inspections: Inspections;
   #underWay = 0;
   readonly #idleWaiters: (() => void)[] = [];
 
   constructor(tools: UpgradeTools) {
     this.#tools = tools;
     this.#ownIdKey = tools.random.bytes(32);
+    this.#inspections = new Inspections(tools);
   }
 
   /** Resolves when no handshake is under way. */
@@ -220,6 +225,11 @@ export class UpgradePipeline {
   async #proxy({ event, plan, attempt, permit }: Admitted): Promise<void> {
     const identity = this.#identify(plan);
     const { socket } = event;
+    const policy = this.#inspections.policyOf(plan.route);
+    if (isRefusal(policy)) {
+      permit.release();
+      return attempt.refused(socket, policy);
+    }
     const watch = new ClientWatch(socket);
     const reached = await this.#reach(plan, identity, { event, signal: watch.signal });
     const refusal = lateRefusal({ verdict: watch.stop(), reached, closing: this.#tools.isClosing() });
@@ -235,34 +245,23 @@ export class UpgradePipeline {
       return attempt.relayed(socket, relayedAnswer(dialled), "BackendRejected");
     }
     const ownHeaders = connectionHeaders(identityOf(plan, identity, event));
-    const { protocol, extensions, headers: backendHeaders } = dialled;
+    const { protocol, headers: backendHeaders } = dialled;
+    const extensions = policy === undefined ? dialled.extensions : agreeWithClient(plan.handshake.extensions);
     socket.write(
       switchingHead({ key: plan.handshake.key, protocol, extensions, backendHeaders, ownHeaders }),
       "latin1",
     );
     attempt.accepted();
     const facts = factsOf({ plan, attempt, id: identity.id, endpoint: endpointKey(endpoint), protocol });
-    this.#tunnel({ socket, dialled, facts, held: { permit, releaseEndpoint: release } });
+    const { limits, clock } = this.#tools;
+    const meter = limits.meter(plan.route, plan.principal.user);
+    const proxied = { client: socket, dialled, facts, meter, clock, inspected: inspectionOf(policy, extensions) };
+    this.#openProxied({ permit, releaseEndpoint: release }, proxied);
   }
 
   /** Apart from `#proxy`, so that what a connection keeps alive is only what is named here. */
-  #tunnel({ socket, dialled, facts, held }: Tunnelled): void {
-    const { limits } = facts.route;
-    const { clock } = this.#tools;
-    const meter = this.#tools.limits.meter(facts.route, facts.principal.user);
-    this.#open(held, facts, (onEnd) =>
-      openTunnel({
-        client: socket,
-        backend: dialled.socket,
-        clientHead: Buffer.alloc(0),
-        backendHead: dialled.head,
-        limits,
-        rsv: dialled.rsv,
-        clock,
-        meter,
-        onEnd,
-      }),
-    );
+  #openProxied(held: Held, proxied: Omit<ProxiedOptions, "onEnd" | "inspections">): void {
+    this.#open(held, proxied.facts, (onEnd) => openProxied({ ...proxied, inspections: this.#inspections, onEnd }));
   }
 
   /** Opens a session and gives back what it holds when it ends, also when that is at once. */
@@ -291,7 +290,8 @@ export class UpgradePipeline {
     { affinity, id }: ConnectionId,
     { event, signal }: { event: UpgradeEvent; signal: AbortSignal },
   ): Promise<Reached | Refusal> {
-    const { route, match, handshake, client, admission, loaded } = plan;
+    const { route, match, client, admission, loaded } = plan;
+    const handshake = forBackend(plan);
     const { loads, random } = this.#tools;
     const scheme = schemeOf(event);
     const head = upstreamHead({
@@ -315,7 +315,8 @@ export class UpgradePipeline {
       const { endpoint } = picked;
       const release = loads.take(endpoint);
       const offered = { protocols: admission.offered, extensions: handshake.extensions };
-      const dialled = await dial({ endpoint, head, key: handshake.key, offered, timeouts: route.timeouts, signal });
+      const answer = await dial({ endpoint, head, key: handshake.key, offered, timeouts: route.timeouts, signal });
+      const dialled = route.messages === undefined ? answer : withAgreedDeflate(answer);
       if (dialled.kind !== "failed") return { dialled, endpoint, release };
       release();
       failure = refuse(dialled.reason);
@@ -343,11 +344,8 @@ interface Admitted {
   readonly permit: Permit;
 }
 
-interface Tunnelled {
-  readonly socket: Duplex;
-  readonly dialled: Extract<Dialled, { kind: "open" }>;
-  readonly facts: Facts;
-  readonly held: Held;
+function inspectionOf(policy: MessagePolicy | undefined, agreed: string | undefined): ProxiedOptions["inspected"] {
+  return policy === undefined ? undefined : { policy, deflatesForClient: agreed !== undefined };
 }
 
 function schemeOf({ port }: UpgradeEvent): "ws" | "wss" {
@@ -369,6 +367,17 @@ function factsOf(known: {
   const { caller, routeName } = attempt;
   const { route, principal } = plan;
   return { route, routeName, caller, connectionId: id, endpoint, protocol, principal };
+}
+
+/** Messages that are read are compressed on each side for itself, so the backend gets the gateway's own offer. */
+function forBackend({ route, handshake }: Plan): Plan["handshake"] {
+  return route.messages === undefined ? handshake : { ...handshake, extensions: BACKEND_OFFER };
+}
+
+function withAgreedDeflate(dialled: Dialled): Dialled {
+  if (dialled.kind !== "open" || agreedByBackend(dialled.extensions) !== undefined) return dialled;
+  dialled.socket.destroy();
+  return { kind: "failed", reason: "BackendBadHandshake", sent: true };
 }
 
 function abandon({ dialled, release }: Reached): void {
