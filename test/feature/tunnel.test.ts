@@ -3,6 +3,7 @@ import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/fra
 import { bucketShape } from "../../gateway/limits/bucket.ts";
 import { Meter } from "../../gateway/limits/meter.ts";
 import { eventually } from "../support/eventually.ts";
+import { openInspectedRig } from "../support/inspected-rig.ts";
 import { closeRigs, openRig } from "../support/tunnel-rig.ts";
 
 afterEach(closeRigs);
@@ -11,6 +12,12 @@ const hex = (text: string) => Buffer.from(text.replaceAll(" ", ""), "hex");
 const KEY = hex("01020304");
 const HELLO = "81 85 37fa213d 7f9f4d5158";
 const hello = hex(HELLO);
+
+/** What holds for both kinds of proxied connection. */
+const KINDS = [
+  { kind: "a tunnel", openRig },
+  { kind: "an inspected connection", openRig: openInspectedRig },
+];
 
 /** The code of a masked Close frame. */
 function maskedCloseCode(frame: Buffer): number {
@@ -138,7 +145,7 @@ describe("a tunnel inserts", () => {
   });
 });
 
-describe("a tunnel and the Close handshake", () => {
+describe.each(KINDS)("$kind and the Close handshake", ({ openRig }) => {
   it.each([1000, 1001, 4001])("from the client with %d", async (code) => {
     const { client, backend, ended } = await openRig();
     client.send(maskFrame(closeFrame(code), KEY));

@@ -71,16 +71,20 @@ async function pair(): Promise<[ours: Socket, theirs: Socket]> {
   return [ours, theirs];
 }
 
-/** `before` runs on the gateway's sockets when they are connected and the tunnel is not open yet. */
+/**
+ * `before` runs on the gateway's sockets when they are connected and the tunnel is not open yet; `openSession` opens another kind
+ * of session between them.
+ */
 export async function openRig(
   options: Partial<TunnelOptions> = {},
   before: (sockets: Rig["gatewaySockets"]) => void | Promise<void> = () => undefined,
+  openSession: (options: TunnelOptions) => Session = openTunnel,
 ): Promise<Rig> {
   const [client, farClient] = await pair();
   const [backend, farBackend] = await pair();
   await before({ client, backend });
   const { promise: ended, resolve: onEnd } = Promise.withResolvers<SessionEnd>();
-  const session = openTunnel({
+  const session = openSession({
     client,
     backend,
     clientHead: Buffer.alloc(0),
