@@ -5,7 +5,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DEFINITIONS, editorSchema } from "../crds/definitions.ts";
-import { generatedFiles as crdFiles } from "../crds/generate.ts";
 import type { JsonSchema } from "../crds/structural.ts";
 import { dashboard } from "./dashboard.ts";
 import { valuesSchema } from "./values-schema.ts";
@@ -21,10 +20,6 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const values = readValues(await readFile(join(CHART, "values.yaml"), "utf8"));
   const readme = await readFile(join(CHART, "README.md"), "utf8");
   const files = new Map<string, string>();
-  for (const [path, content] of crdFiles()) {
-    const [, name] = /^crds\/([^/]+\.yaml)$/.exec(path) ?? [];
-    if (name !== undefined) files.set(`files/crds/${name}`, content);
-  }
   files.set("files/dashboard.json", json(dashboard()));
   files.set("values.schema.json", json(describe(valuesSchema(gatewayFields()), values)));
   files.set("README.md", withTable(readme, valuesTable(values)));

@@ -9,7 +9,7 @@ import { customResourceDefinition, DEFINITIONS, editorSchema } from "./definitio
 import { KINDS } from "./kinds.ts";
 import { referencePage } from "./reference.ts";
 
-const HEADER = "# Generated from the schemas beside this file by `make generate`; edit those.\n";
+const HEADER = "# Generated from the schemas in crds/ by `make generate`; edit those.\n";
 
 /** Path (from the repository's root) and content of each generated file. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -17,7 +17,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const definition of DEFINITIONS) {
     const { plural, singular } = KINDS[definition.kind];
     const yaml = stringify(customResourceDefinition(definition), { lineWidth: 120, aliasDuplicateObjects: false });
-    files.set(`crds/${plural}.yaml`, HEADER + yaml);
+    // The chart has copies, because Helm reads nothing outside of a chart.
+    for (const folder of ["crds", "charts/holdfast/files/crds"]) files.set(`${folder}/${plural}.yaml`, HEADER + yaml);
     files.set(`crds/schemas/${singular}.schema.json`, `${JSON.stringify(editorSchema(definition), null, 2)}\n`);
   }
   files.set("docs/reference/api.md", referencePage());
