@@ -92,9 +92,14 @@ export class Release {
     return staying.map(({ metadata }) => metadata.name).sort();
   }
 
-  async connect(route: string): Promise<WebSocket> {
+  /** Where clients outside of the cluster find the route. */
+  async url(route: string): Promise<string> {
     this.#port ??= this.own("get", `service/${GATEWAY}`, "--output=jsonpath={.spec.ports[0].nodePort}");
-    const socket = new WebSocket(`ws://${this.node.address}:${await this.#port}${route}`);
+    return `ws://${this.node.address}:${await this.#port}${route}`;
+  }
+
+  async connect(route: string): Promise<WebSocket> {
+    const socket = new WebSocket(await this.url(route));
     await once(socket, "open");
     return socket;
   }
