@@ -10,6 +10,11 @@ export interface Admission {
   readonly offered: readonly string[];
   /** The one to choose where the gateway itself is the server: the first in the route's order, else the client's. */
   readonly preferred: string | undefined;
+  /**
+   * The credential to answer with where nothing else was offered: a browser fails a connection whose offer is not answered
+   * (WHATWG WebSockets §4.1), and the client knows its own credential already. Never for a log or a backend.
+   */
+  readonly echo: string | undefined;
 }
 
 /** `clientIP` as `client-ip.ts` found it. Refusals: `ClientIPDenied`, `OriginDenied`, `ProtocolNotAllowed`. */
@@ -65,8 +70,9 @@ function originMatches(pattern: string, origin: Origin): boolean {
 function chooseProtocols(handshake: Handshake, route: Route): Admission | Refusal {
   const allowed = route.protocols;
   const wanted = handshake.protocols.filter((protocol) => !isCredentialProtocol(route, protocol));
-  if (allowed === undefined) return { offered: wanted, preferred: wanted[0] };
+  const echo = wanted.length === 0 ? handshake.protocols[0] : undefined;
+  if (allowed === undefined) return { offered: wanted, preferred: wanted[0], echo };
   const offered = wanted.filter((protocol) => allowed.includes(protocol));
   if (offered.length === 0 && wanted.length > 0) return refuse("ProtocolNotAllowed");
-  return { offered, preferred: allowed.find((protocol) => offered.includes(protocol)) };
+  return { offered, preferred: allowed.find((protocol) => offered.includes(protocol)), echo };
 }

@@ -212,7 +212,7 @@ export class UpgradePipeline {
         socket,
         head,
         route,
-        protocol,
+        protocol: protocol ?? plan.admission.echo,
         responseHeaders,
         connectionId: identity.id,
         meter: this.#tools.limits.meter(route, plan.principal.user),
@@ -246,9 +246,10 @@ export class UpgradePipeline {
     }
     const ownHeaders = connectionHeaders(identityOf(plan, identity, event));
     const { protocol, headers: backendHeaders } = dialled;
+    const answered = protocol ?? plan.admission.echo;
     const extensions = policy === undefined ? dialled.extensions : agreeWithClient(plan.handshake.extensions);
     socket.write(
-      switchingHead({ key: plan.handshake.key, protocol, extensions, backendHeaders, ownHeaders }),
+      switchingHead({ key: plan.handshake.key, protocol: answered, extensions, backendHeaders, ownHeaders }),
       "latin1",
     );
     attempt.accepted();
