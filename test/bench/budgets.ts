@@ -18,3 +18,6 @@ export const SCENARIOS: readonly Scenario[] = [
 
 /** Bytes of resident memory for each idle connection, beyond the process without any. */
 export const IDLE_BUDGET = 14 * 1024;
+
+/** Highest ratio of the CPU a message with rates and sizes enforced to that without. */
+export const LIMITS_BUDGET = 1.1;

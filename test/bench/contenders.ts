@@ -28,7 +28,15 @@ export interface Contender {
   command(place: Place): Promise<readonly string[]> | readonly string[];
 }
 
-const holdfastManifests = (backend: number): string => `
+/** High enough that nothing is ever held back: what is measured is the counting. */
+const LIMITS = `
+  limits:
+    connections: {total: 100000, perClientIP: 100000}
+    handshakes: {total: {rate: 1000000}, perClientIP: {rate: 1000000}}
+    messages: {perConnection: {rate: 1000000}}
+    bytes: {perConnection: {rate: 1Gi}}`;
+
+const holdfastManifests = (backend: number, policies: string): string => `
 apiVersion: holdfast.dev/v1alpha1
 kind: WebSocketGateway
 metadata: {name: bench}
@@ -41,7 +49,7 @@ metadata: {name: echo}
 spec:
   parentRefs: [{name: bench}]
   matches: [{path: {value: /}}]
-  backendRefs: [{name: echo, port: ${backend}}]
+  backendRefs: [{name: echo, port: ${backend}}]${policies}
 ---
 apiVersion: v1
 kind: Service
@@ -49,16 +57,20 @@ metadata: {name: echo}
 spec: {type: ExternalName, externalName: 127.0.0.1, ports: [{port: ${backend}}]}
 `;
 
-export const HOLDFAST: Contender = {
-  name: "holdfast",
+const holdfast = (name: string, policies: string): Contender => ({
+  name,
   collects: true,
   command: ({ port, backend, folder }) => {
-    writeFileSync(join(folder, "holdfast.yaml"), holdfastManifests(backend));
+    writeFileSync(join(folder, "holdfast.yaml"), holdfastManifests(backend, policies));
     const ports = ["--port", String(port), "--api-port", "0", "--admin-port", "0", "--api-token", "bench"];
     const command = file("../../bin/holdfast");
     return [command, "run", "-f", join(folder, "holdfast.yaml"), ...ports, "--log-level", "warn"];
   },
-};
+});
+
+export const HOLDFAST = holdfast("holdfast", "");
+/** Measured against Holdfast itself: what it costs to enforce. */
+export const WITH_LIMITS = holdfast("with-limits", LIMITS);
 
 export const NGINX: Contender = {
   name: "nginx",

@@ -5,8 +5,17 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { IDLE_BUDGET, SCENARIOS, type Scenario } from "./budgets.ts";
-import { type Contender, HAPROXY, HOLDFAST, HTTP_PROXY, NGINX, type Running, start } from "./contenders.ts";
+import { IDLE_BUDGET, LIMITS_BUDGET, SCENARIOS, type Scenario } from "./budgets.ts";
+import {
+  type Contender,
+  HAPROXY,
+  HOLDFAST,
+  HTTP_PROXY,
+  NGINX,
+  type Running,
+  start,
+  WITH_LIMITS,
+} from "./contenders.ts";
 import { Peers } from "./peers-control.ts";
 import { cpuSeconds, residentBytes } from "./process-usage.ts";
 
@@ -20,13 +29,13 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "2" },
     connections: { type: "string", default: "50" },
     idle: { type: "string", default: "4000" },
-    only: { type: "string", default: "holdfast,nginx,haproxy,http-proxy" },
+    only: { type: "string", default: "holdfast,with-limits,nginx,haproxy,http-proxy" },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const wanted = new Set(values.only.split(","));
-const contenders = [HOLDFAST, NGINX, HAPROXY, HTTP_PROXY].filter(({ name }) => wanted.has(name));
+const contenders = [HOLDFAST, WITH_LIMITS, NGINX, HAPROXY, HTTP_PROXY].filter(({ name }) => wanted.has(name));
 
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -79,8 +88,12 @@ async function benchCpu(peers: Peers, where: Parameters<typeof start>[1]): Promi
     for (const contender of contenders) running.push(await start(contender, where));
     for (const scenario of SCENARIOS) {
       const costs = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-      for (let round = 0; round < rounds; round += 1) {
-        for (const proxy of running) costs.get(proxy.contender.name)?.push(await measureCpu(proxy, peers, scenario));
+      // The round before the first one only warms up.
+      for (let round = 0; round <= rounds; round += 1) {
+        for (const proxy of running) {
+          const cost = await measureCpu(proxy, peers, scenario);
+          if (round > 0) costs.get(proxy.contender.name)?.push(cost);
+        }
       }
       printCpu(scenario, costs);
     }
@@ -95,10 +108,16 @@ function printCpu({ name, budgets }: Scenario, costs: ReadonlyMap<string, readon
   for (const [contender, all] of costs) {
     const range = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
     const ratio = ours / median(all);
-    const note =
-      contender === HOLDFAST.name ? "" : `  holdfast ${ratio.toFixed(2)}×${verdict(ratio, budgets[contender])}`;
+    const note = contender === HOLDFAST.name ? "" : noteOf(contender, ratio, budgets);
     console.log(`  ${contender.padEnd(12)} ${median(all).toFixed(2).padStart(8)} µs  ${range.padEnd(18)}${note}`);
   }
+}
+
+/** With limits, Holdfast is compared with itself; otherwise with the contender. */
+function noteOf(contender: string, ratio: number, budgets: Scenario["budgets"]): string {
+  if (contender === WITH_LIMITS.name)
+    return `  ${(1 / ratio).toFixed(2)}× holdfast${verdict(1 / ratio, LIMITS_BUDGET)}`;
+  return `  holdfast ${ratio.toFixed(2)}×${verdict(ratio, budgets[contender])}`;
 }
 
 async function benchIdle(peers: Peers, where: Parameters<typeof start>[1]): Promise<void> {
