@@ -22,10 +22,10 @@ function watched() {
   overload.start();
   const now = async (change: Partial<typeof load>): Promise<boolean> => {
     Object.assign(load, change);
-    await clock.advance(LOOK);
+    await clock.advance(2 * LOOK);
     return overload.active;
   };
-  return { overload, clock, changes, now };
+  return { overload, clock, load, changes, now };
 }
 
 describe("overload", () => {
@@ -39,6 +39,15 @@ describe("overload", () => {
     expect(await now({ [what]: 0.85 * threshold })).toBe(true);
     expect(await now({ [what]: 0.75 * threshold })).toBe(false);
     expect(changes).toEqual(["overloaded", "well"]);
+  });
+
+  it("is not one long pause", async () => {
+    const { overload, clock, load } = watched();
+    for (const loopDelay of [0, 5_000, 0, 5_000, 0]) {
+      load.loopDelay = loopDelay;
+      await clock.advance(LOOK);
+      expect(overload.active).toBe(false);
+    }
   });
 
   it("leaves no timer behind", () => {

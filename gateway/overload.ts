@@ -22,10 +22,13 @@ export interface OverloadThresholds {
   readonly heapUse: number;
 }
 
-export const OVERLOAD: OverloadThresholds = { loopDelay: 100, heapUse: 0.9 };
+/** A throttled container is late by tens of milliseconds without being in need. */
+export const OVERLOAD: OverloadThresholds = { loopDelay: 250, heapUse: 0.9 };
 
 /** Milliseconds between two looks. */
 const LOOK_EVERY = 250;
+/** Looks in a row that have to agree: one long pause is no overload. */
+const SUSTAINED = 2;
 /** Share of a threshold below which the load has to fall until handshakes are taken again, so that it does not flutter. */
 const RELIEF = 0.8;
 
@@ -39,6 +42,8 @@ export interface OverloadOptions {
 export class Overload {
   readonly #options: OverloadOptions;
   #active = false;
+  /** Looks in a row that have found it otherwise than `#active` says. */
+  #dissent = 0;
   #cancel: Cancel | undefined;
 
   constructor(options: OverloadOptions) {
@@ -50,10 +55,9 @@ export class Overload {
   }
 
   start(): void {
-    this.#cancel = this.#options.clock.after(LOOK_EVERY, () => {
-      this.start();
-      this.#look();
-    });
+    // What was before, such as the start of the process, does not count.
+    this.#options.probes.loopDelay();
+    this.#wait();
   }
 
   stop(): void {
@@ -61,12 +65,21 @@ export class Overload {
     this.#cancel = undefined;
   }
 
+  #wait(): void {
+    this.#cancel = this.#options.clock.after(LOOK_EVERY, () => {
+      this.#wait();
+      this.#look();
+    });
+  }
+
   #look(): void {
     const { probes, thresholds, onChange } = this.#options;
     const measured = { loopDelay: probes.loopDelay(), heapUse: probes.heapUse() };
     const bound = this.#active ? RELIEF : 1;
     const active = measured.loopDelay >= bound * thresholds.loopDelay || measured.heapUse >= bound * thresholds.heapUse;
-    if (active === this.#active) return;
+    this.#dissent = active === this.#active ? 0 : this.#dissent + 1;
+    if (this.#dissent < SUSTAINED) return;
+    this.#dissent = 0;
     this.#active = active;
     onChange(active ? "overloaded" : "well", measured);
   }
