@@ -66,7 +66,13 @@ export function buildCondition(input: {
 }): Condition {
   const { type, status, reason, message, observedGeneration, now } = input;
   const fits = message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
-  // metav1.Time has whole seconds.
-  const lastTransitionTime = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
-  return { type, status, reason, message: fits, observedGeneration, lastTransitionTime };
+  return { type, status, reason, message: fits, observedGeneration, lastTransitionTime: seconds(now) };
+}
+
+let latest = { now: Number.NaN, text: "" };
+
+/** metav1.Time has whole seconds. One pass dates thousands of conditions by the same moment. */
+function seconds(now: number): string {
+  if (latest.now !== now) latest = { now, text: new Date(now).toISOString().replace(/\.\d+Z$/, "Z") };
+  return latest.text;
 }

@@ -35,6 +35,8 @@ export interface IntakeContext {
   readonly services: ReadonlySet<string>;
   /** ms since the epoch. */
   readonly now: number;
+  /** Whether a status of ours is on its way to the object: the watch often brings it before the answer does. */
+  readonly writesStatus?: ((object: KubernetesObject) => boolean) | undefined;
 }
 
 /** How one kind of object gets into the store and out of it. */
@@ -74,13 +76,13 @@ const role = (value: string) => `${SNAPSHOT_OBJECTS.roleLabel}=${value}`;
 
 const routes = intake<KubernetesObject>({
   resource: RESOURCES.webSocketRoutes,
-  put: ({ store }, object) => putEntry(store.routes, object, readRoute),
+  put: (context, object) => putEntry(context, context.store.routes, { object, read: readRoute }),
   remove: ({ store }, object) => dropped(store.routes, object),
 });
 
 const gateways = intake<KubernetesObject>({
   resource: RESOURCES.webSocketGateways,
-  put: ({ store }, object) => putEntry(store.gateways, object, readGateway),
+  put: (context, object) => putEntry(context, context.store.gateways, { object, read: readGateway }),
   remove: ({ store }, object) => dropped(store.gateways, object),
 });
 
@@ -218,9 +220,9 @@ function putPlain<T extends KubernetesObject>(map: Map<string, T>, object: T): b
 }
 
 function putEntry<E extends { readonly metadata: KubernetesObject["metadata"]; readonly status: unknown }>(
+  context: IntakeContext,
   map: Map<string, E>,
-  object: KubernetesObject,
-  read: (object: KubernetesObject, before?: E) => E,
+  { object, read }: { readonly object: KubernetesObject; readonly read: (object: KubernetesObject, before?: E) => E },
 ): Wake {
   const key = namespacedName(object);
   const before = map.get(key);
@@ -228,10 +230,8 @@ function putEntry<E extends { readonly metadata: KubernetesObject["metadata"]; r
   const after = read(object, before);
   map.set(key, after);
   if (before === undefined) return "now";
-  return wakeIf(
-    !sameJson(withoutVersion(before.metadata), withoutVersion(after.metadata)) ||
-      !sameJson(before.status, after.status),
-  );
+  if (!sameJson(withoutVersion(before.metadata), withoutVersion(after.metadata))) return "now";
+  return wakeIf(!sameJson(before.status, after.status) && !context.writesStatus?.(object));
 }
 
 /**

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { isNotFound } from "../kube/error.ts";
 import { FencedOff } from "../kube/fence.ts";
 import type { ListWatchState } from "../kube/listwatch.ts";
+import { RESOURCES } from "../kube/resources.ts";
 import { DefaultGateway, type DefaultGatewayOptions } from "./default-gateway.ts";
 import { type Election, type LeaderElection, takePart } from "./election.ts";
 import { EventRecorder } from "./events.ts";
@@ -15,6 +16,7 @@ import { Fleet } from "./fleet/fleet.ts";
 import { startHealthServer } from "./health.ts";
 import { Loop } from "./loop.ts";
 import { createMetrics, type OperatorMetrics } from "./metrics.ts";
+import { type KubernetesObject, namespacedName } from "./objects.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { PodImage } from "./render/fleet/pod.ts";
 import { type StatusWrite, StatusWriter, type StatusWriterOptions } from "./status-writer.ts";
@@ -113,7 +115,12 @@ function compose(setting: OperatorSetting): Parts {
     reconciler.changed();
     loop.changed();
   };
-  const watch = watchCluster({ ...common, onChange: changed, onState });
+  const watch = watchCluster({
+    ...common,
+    onChange: changed,
+    onState,
+    writesStatus: (object) => statuses.isWriting(object),
+  });
   const metrics = createMetrics({
     cluster: watch.cluster,
     unsynced: () => watch.unsynced(),
@@ -182,10 +189,18 @@ function writeStatuses({ log, metrics, watch, events, ...options }: StatusWritin
     onWrite: () => onWrite("status"),
     onWritten: (object, write) => {
       watch.took(object);
+      // While ours was under way, nothing that came woke us: somebody else's word may have.
+      if (!isNewest(object, watch)) options.decideBy(options.clock.now());
       tellFlips(write, { log, events });
     },
     onError: (write, error, retryInMs) => onError(`the status of ${nameOf(write)}`, error, retryInMs),
   });
+}
+
+function isNewest(object: KubernetesObject, { cluster }: ClusterWatch): boolean {
+  const entries = object.kind === RESOURCES.webSocketRoutes.kind ? cluster.routes : cluster.gateways;
+  const known = entries.get(namespacedName(object))?.metadata;
+  return known === undefined || known.resourceVersion === object.metadata.resourceVersion;
 }
 
 /** Counts and logs what is written. To be fenced off is no failure: somebody else writes it. */

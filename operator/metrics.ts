@@ -95,8 +95,16 @@ function gauges(registry: Registry, source: MetricsSource): void {
     labelNames: ["condition", "status"],
     registers,
     collect() {
+      const counts = new Map<string, number>();
+      for (const [condition, status] of routeConditions(source.cluster)) {
+        const key = `${condition} ${status}`;
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
       this.reset();
-      for (const [condition, status] of routeConditions(source.cluster)) this.inc({ condition, status });
+      for (const [key, count] of counts) {
+        const [condition = "", status = ""] = key.split(" ");
+        this.set({ condition, status }, count);
+      }
     },
   });
   new Gauge({

@@ -52,6 +52,11 @@ export class StatusWriter {
     return this.#pending.size + this.#inFlight.size;
   }
 
+  /** Whether a word about this object is under way. */
+  isWriting({ kind, metadata }: KubernetesObject): boolean {
+    return this.#inFlight.has(keyOf(kind, metadata));
+  }
+
   /** All that a pass found to be written: replaces what was offered before and has not begun. */
   offer(writes: readonly StatusWrite[]): void {
     this.#pending = new Map();
@@ -116,5 +121,9 @@ function saying({ status }: StatusWrite): string {
 }
 
 function keyOfWrite({ resource, metadata }: StatusWrite): string {
-  return `${resource.kind} ${metadata.namespace}/${metadata.name} ${metadata.uid}`;
+  return keyOf(resource.kind, metadata);
+}
+
+function keyOf(kind: string | undefined, { namespace, name, uid }: ObjectMeta): string {
+  return `${kind} ${namespace}/${name} ${uid}`;
 }

@@ -21,6 +21,8 @@ export interface WatchClusterOptions {
   readonly signal: AbortSignal;
   /** Something is different that a pass would read. */
   readonly onChange: (wake: Exclude<Wake, "no">) => void;
+  /** See `IntakeContext`. */
+  readonly writesStatus?: IntakeContext["writesStatus"];
   /** For logs and metrics; `what` names a kind, or a kind and an object. */
   readonly onState: (what: string, state: ListWatchState) => void;
 }
@@ -88,7 +90,8 @@ class Watches implements ClusterWatch {
   }
 
   #context(): IntakeContext {
-    return { store: this.cluster, services: this.#services, now: this.#options.clock.now() };
+    const { clock, writesStatus } = this.#options;
+    return { store: this.cluster, services: this.#services, now: clock.now(), writesStatus };
   }
 
   #wake(wake: Wake): void {
