@@ -51,6 +51,15 @@ describe("routes", () => {
     expect(store.routes.get("apps/chat")?.metadata.resourceVersion).toBe("9");
   });
 
+  it("do not matter when a status of ours is under way and the watch is faster than the answer", () => {
+    put(RESOURCES.webSocketRoutes, route(1));
+    context = { ...context, writesStatus: ({ metadata }) => metadata.name === "chat" };
+    expect(put(RESOURCES.webSocketRoutes, route(2, said("Accepted")))).toBe("no");
+    expect(put(RESOURCES.webSocketRoutes, route(3, { ...said("Accepted"), generation: 2 }))).toBe("now");
+    context = { ...context, writesStatus: () => false };
+    expect(put(RESOURCES.webSocketRoutes, route(4, { ...said("Invented"), generation: 2 }))).toBe("now");
+  });
+
   it("are replaced by another of the same name, however low its version looks", () => {
     put(RESOURCES.webSocketRoutes, route(9));
     const reborn = route(3, { metadata: { uid: "another" } });
