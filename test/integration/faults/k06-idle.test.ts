@@ -19,7 +19,7 @@ import {
 } from "../../support/operator.ts";
 
 /** Longer than a Lease lasts, so that only renewing it keeps the statuses as they are. */
-const IDLE_MS = 8_000;
+const IDLE_MS = Number(process.env.HOLDFAST_IDLE_MS ?? 8_000);
 
 let plane: ControlPlane;
 let client: KubeClient;
