@@ -83,8 +83,10 @@ export interface Taking {
 
 /** Brings `level` up to `now`. */
 export function refill(shape: BucketShape, bucket: Bucket, now: number): void {
-  bucket.level = levelAt(shape, bucket, now);
-  bucket.at = Math.max(bucket.at, Math.floor(now));
+  const at = Math.floor(now);
+  if (at <= bucket.at) return;
+  bucket.level = levelAt(shape, bucket, at);
+  bucket.at = at;
 }
 
 /** Milliseconds from `now` until `tokens` are there; more than the burst never are, so then until the bucket is full. */
