@@ -13,9 +13,10 @@ node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-setup-test: setup ## Install what the tests need: redis-server, Chromium, and the control plane's binaries
+setup-test: setup ## Install what the tests need: redis-server, Chromium, promtool, and the binaries of control plane and Helm
 	test/support/install.sh
 	test/controlplane/build.sh
+	test/controlplane/helm3/build.sh
 
 run: setup ## Holdfast on the example manifests, with a chat to try; no cluster needed
 	@node examples/run.ts
