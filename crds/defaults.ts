@@ -16,6 +16,7 @@ export const DEFAULTS = {
   loadBalancing: { type: "ConsistentHash", key: { type: "ConnectionID" }, maxLoad: 125 },
   apiKeySources: [{ header: "X-Api-Key" }],
   jwtSources: [{ header: "Authorization", prefix: "Bearer " }],
+  messages: { onInvalid: "Close", mode: "Enforce" },
   onChange: "Keep",
   drain: { timeout: "60s", maxDisconnectsPerSecond: 500 },
   allowedRoutes: { from: "Same" },

@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { Authentication } from "./authentication.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { celUnlessMalformed, cidr, dataKey, duration, objectName, origin, patterned, token } from "./fields.ts";
+import { celUnlessMalformed, cidr, duration, origin, patterned, token } from "./fields.ts";
 import { Limits } from "./limits.ts";
+import { Messages } from "./messages.ts";
 import { durationOrNaN } from "./primitives.ts";
 import { RequestHeaders } from "./routing.ts";
-import { atLeastOneOf, exactlyOneOf, type Rule, setList, withRules } from "./rules.ts";
+import { atLeastOneOf, type Rule, setList, withRules } from "./rules.ts";
 
 const ClientIPs = z
   .strictObject({
@@ -141,44 +142,6 @@ const Health = withRules(
   }),
   atLeastOneOf("passive", "active"),
 ).describe("Which endpoints get new connections, beyond their readiness in Kubernetes.");
-
-const KeyRef = z.strictObject({
-  name: objectName().describe("Name of the ConfigMap, in the route's namespace."),
-  key: dataKey().describe("Key in its data."),
-});
-
-const Messages = z
-  .strictObject({
-    accept: setList(
-      z
-        .array(z.enum(["Text", "Binary"]))
-        .min(1)
-        .max(2),
-    )
-      .describe("Kinds of messages that clients may send; both where omitted.")
-      .optional(),
-    schema: withRules(
-      z.strictObject({
-        configMapRef: KeyRef.describe("The schema stands in a ConfigMap.").optional(),
-        inline: z.string().min(2).max(65536).describe("The schema itself, as JSON text.").optional(),
-      }),
-      exactlyOneOf("configMapRef", "inline"),
-    )
-      .describe("JSON Schema (2020-12) that every message from a client must satisfy.")
-      .optional(),
-    transform: z
-      .strictObject({
-        fromClient: z.string().max(8192).describe("CEL expression for messages from the client.").optional(),
-        toClient: z.string().max(8192).describe("CEL expression for messages to the client.").optional(),
-      })
-      .describe("CEL expressions over message and claims, whose value is sent on instead of the message.")
-      .optional(),
-    onInvalid: z
-      .enum(["Close", "Drop", "Report"])
-      .describe("What happens to a message that does not satisfy the schema: Close (1007), Drop it, or only Report.")
-      .optional(),
-  })
-  .describe("Policies that read the messages.");
 
 export const policyFields = {
   requestHeaders: RequestHeaders.optional(),

@@ -1,4 +1,5 @@
 /** Which Secrets, ConfigMaps and Services anything refers to: the operator reads these by name and no others. */
+import type { WebSocketRouteSpec } from "../crds/websocketroute.ts";
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Authentication, keyReference } from "./translate/authentication.ts";
@@ -33,6 +34,10 @@ export function referencedNames(cluster: Cluster): ReferencedNames {
       else if (reference !== undefined) configMaps.add(`${reference.namespace}/${reference.name}`);
     }
   };
+  const referToSchema = (namespace: string, messages: WebSocketRouteSpec["messages"]): void => {
+    const reference = messages?.schema?.configMapRef;
+    if (reference !== undefined) configMaps.add(`${namespace}/${reference.name}`);
+  };
   for (const { metadata, parsed } of cluster.gateways.values()) {
     const from: Referrer = { kind: "WebSocketGateway", namespace: metadata.namespace ?? "default" };
     refer(from, "Secret", { name: SNAPSHOT_OBJECTS.secretName(metadata.name) });
@@ -41,13 +46,15 @@ export function referencedNames(cluster: Cluster): ReferencedNames {
     for (const { tls } of listeners) for (const ref of tls?.certificateRefs ?? []) refer(from, "Secret", ref);
     if (redis?.secretRef !== undefined) refer(from, "Secret", redis.secretRef);
     referToKeys(from, defaults?.authentication);
+    referToSchema(from.namespace, defaults?.messages);
   }
   for (const { metadata, parsed } of cluster.routes.values()) {
     if (!parsed.ok) continue;
     const from: Referrer = { kind: "WebSocketRoute", namespace: metadata.namespace ?? "default" };
-    const { backendRefs = [], authentication } = parsed.value.spec;
+    const { backendRefs = [], authentication, messages } = parsed.value.spec;
     for (const ref of backendRefs) refer(from, "Service", ref);
     referToKeys(from, authentication);
+    referToSchema(from.namespace, messages);
   }
   return { secrets: [...names.Secret].sort(), configMaps: [...configMaps].sort(), services: [...names.Service].sort() };
 }

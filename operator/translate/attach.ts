@@ -18,6 +18,7 @@ import type {
 } from "./draft.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import type { RouteMemory } from "./memory.ts";
+import { NO_MESSAGES } from "./messages.ts";
 import type { ParentReference } from "./plan.ts";
 import { NO_KEYS } from "./resolve.ts";
 import { selectsNamespace } from "./selector.ts";
@@ -165,6 +166,7 @@ function newTarget(attached: AttachedTarget, gateway: AcceptedGateway, memory: R
     memory: memory.at(attached.gateway),
     rejected: undefined,
     keys: NO_KEYS,
+    messages: NO_MESSAGES,
     route: undefined,
     withheld: undefined,
   };

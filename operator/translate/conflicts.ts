@@ -12,7 +12,7 @@ export function conflictStep(): (draft: RouteDraft, context: Context) => void {
   return (draft) => {
     if (draft.spec === undefined || draft.rejected !== undefined) return;
     const matches = matchesOf(draft, draft.spec);
-    for (const target of draft.targets) claim({ draft, target, matches, claims });
+    for (const target of draft.targets) if (target.rejected === undefined) claim({ draft, target, matches, claims });
   };
 }
 

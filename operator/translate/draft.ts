@@ -6,6 +6,7 @@ import type { Cluster, GatewayEntry, RouteEntry } from "../cluster.ts";
 import type { BackendResolver } from "./backends.ts";
 import type { ConditionValue, Objection } from "./condition.ts";
 import type { RouteMemory, TargetMemory } from "./memory.ts";
+import type { CompiledMessages } from "./messages.ts";
 import type { ParentReference } from "./plan.ts";
 import type { ResolvedKeys } from "./resolve.ts";
 import type { SecretValues } from "./secrets.ts";
@@ -72,6 +73,7 @@ export interface TargetDraft {
   readonly memory: TargetMemory;
   rejected: Objection | undefined;
   keys: ResolvedKeys;
+  messages: CompiledMessages;
   route: Route | undefined;
   withheld: ConditionValue | undefined;
 }
@@ -99,4 +101,9 @@ export interface Context {
   readonly backends: BackendResolver;
   /** Another array whenever a route may be attached otherwise than before. */
   readonly surroundings: readonly unknown[];
+}
+
+/** What a route's references lack at one gateway, backends apart. */
+export function objectionsOf({ keys, messages }: TargetDraft): Objection[] {
+  return [...keys.objections, ...(messages.unresolved === undefined ? [] : [messages.unresolved])];
 }

@@ -9,6 +9,7 @@ import { sameItems } from "../same-items.ts";
 import type { BackendName } from "./backends.ts";
 import type { Attachment, ResolvedBackends } from "./draft.ts";
 import type { CompiledMatches } from "./matches.ts";
+import type { CompiledMessages } from "./messages.ts";
 import type { RouteOutcome } from "./plan.ts";
 import type { CompiledPolicies } from "./policies.ts";
 import type { ResolvedApiKeys, ResolvedKeys } from "./resolve.ts";
@@ -39,6 +40,7 @@ export class TargetMemory {
   readonly places = new Cell<readonly string[]>();
   readonly apiKeys = new Cell<ResolvedApiKeys>();
   readonly keys = new Cell<ResolvedKeys>();
+  readonly messages = new Cell<CompiledMessages>();
   readonly route = new Cell<{ readonly route: Route; readonly size: number }>();
 }
 

@@ -1,7 +1,7 @@
 /** From finished drafts to what is published: a gateway's plan, and what each object shall be told. */
 import type { BackendEndpoints, Route } from "../../gateway/snapshot.ts";
 import { type ConditionValue, fails, holds, joined, type Objection } from "./condition.ts";
-import type { GatewayDraft, ParentDraft, RouteDraft, TargetDraft } from "./draft.ts";
+import { type GatewayDraft, objectionsOf, type ParentDraft, type RouteDraft, type TargetDraft } from "./draft.ts";
 import type { TranslationMemory } from "./memory.ts";
 import type { GatewayOutcome, GatewayPlan, ParentOutcome, RouteOutcome } from "./plan.ts";
 import { backendsOf, urlsOf } from "./urls.ts";
@@ -74,8 +74,8 @@ export function gatewayOutcome(gateway: GatewayDraft, drafts: readonly RouteDraf
 /** The same object as last time while there is nothing else to say. */
 export function routeOutcome(draft: RouteDraft): RouteOutcome {
   const said: unknown[] = [draft.entry, draft.attachment, draft.backends, draft.rejected?.message];
-  for (const { rejected, keys, route, withheld } of draft.targets)
-    said.push(rejected?.message, keys, route, withheld?.message);
+  for (const { rejected, keys, messages, route, withheld } of draft.targets)
+    said.push(rejected?.message, keys, messages, route, withheld?.message);
   return draft.memory.outcome.get(said, () => makeOutcome(draft));
 }
 
@@ -100,7 +100,7 @@ function parentOutcome(draft: RouteDraft, parent: ParentDraft): ParentOutcome {
     parentRef: parent.parentRef,
     gateway: parent.gateway,
     accepted: rejected === undefined ? holds("Accepted", acceptedBy(target)) : fails("Accepted", rejected),
-    resolvedRefs: resolvedRefs([...draft.backends.objections, ...(target?.keys.objections ?? [])]),
+    resolvedRefs: resolvedRefs([...draft.backends.objections, ...(target === undefined ? [] : objectionsOf(target))]),
     route: target?.route,
     withheld: target?.withheld,
   };

@@ -3,7 +3,7 @@ import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Route } from "../../gateway/snapshot.ts";
 import type { CompiledAuthentication } from "./authentication.ts";
 import { fails, joined } from "./condition.ts";
-import type { RouteDraft, TargetDraft } from "./draft.ts";
+import { objectionsOf, type RouteDraft, type TargetDraft } from "./draft.ts";
 import { matchesOf } from "./matches.ts";
 import { type CompiledPolicies, compilePolicies } from "./policies.ts";
 import type { ResolvedKeys } from "./resolve.ts";
@@ -18,10 +18,13 @@ export function serveRoute(draft: RouteDraft): void {
     if (target.rejected !== undefined) continue;
     const { defaults } = target.gateway.accepted.spec;
     const policies = target.memory.policies.get([defaults], () => compilePolicies(spec, defaults));
-    const { route, size } = target.memory.route.get([policies, target.attached, draft.backends, target.keys], () => {
-      const made = makeRoute({ draft, spec, target, policies });
-      return { route: made, size: JSON.stringify(made).length };
-    });
+    const { route, size } = target.memory.route.get(
+      [policies, target.attached, draft.backends, target.keys, target.messages],
+      () => {
+        const made = makeRoute({ draft, spec, target, policies });
+        return { route: made, size: JSON.stringify(made).length };
+      },
+    );
     if (size <= ROUTE_TEXT_LIMIT) target.route = route;
     else {
       const message = `the route takes ${size} characters in the configuration of ${target.gateway.key}, and ${ROUTE_TEXT_LIMIT} fit: split its hostnames and matches over several routes`;
@@ -58,9 +61,11 @@ function makeRoute({ draft, spec, target, policies: { fields, authentication } }
     ...(jwt === undefined ? {} : { jwt }),
     ...(external === undefined ? {} : { external }),
     ...fields,
+    ...(target.messages.rules === undefined ? {} : { messages: target.messages.rules }),
     ...(hub === undefined ? {} : { hub: { name: hub.name ?? draft.name, groups: [...(hub.groups ?? [])] } }),
     ...unavailable(draft, target, {
       nowhere: hub === undefined && backends.length === 0,
+      unread: target.messages.unresolved !== undefined,
       keyless:
         (apiKeySources !== undefined && secretKeys.length === 0) ||
         (jwt?.providers.every(({ keys }) => keys.type === "Missing") ?? false),
@@ -85,11 +90,17 @@ function rewriteOf({ path, hostname }: NonNullable<WebSocketRouteSpec["rewrite"]
 interface Lack {
   readonly nowhere: boolean;
   readonly keyless: boolean;
+  /** The schema of its messages is not there. */
+  readonly unread: boolean;
 }
 
-/** Backends that resolve serve without those that do not; keys that are missing let nobody in. */
-function unavailable(draft: RouteDraft, target: TargetDraft, { nowhere, keyless }: Lack): Pick<Route, "unavailable"> {
-  const objection = joined([...draft.backends.objections, ...target.keys.objections]);
-  if (objection === undefined || !(nowhere || keyless)) return {};
+/** Backends that resolve serve without those that do not; keys and schemas that are missing let nobody in. */
+function unavailable(
+  draft: RouteDraft,
+  target: TargetDraft,
+  { nowhere, keyless, unread }: Lack,
+): Pick<Route, "unavailable"> {
+  const objection = joined([...draft.backends.objections, ...objectionsOf(target)]);
+  if (objection === undefined || !(nowhere || keyless || unread)) return {};
   return { unavailable: { reason: "RouteNotResolved", message: objection.message } };
 }

@@ -17,7 +17,6 @@ interface Unsupported<T> {
 
 const POLICIES: readonly Unsupported<PolicyBlocks>[] = [
   { path: "health", used: (spec) => spec.health !== undefined },
-  { path: "messages", used: (spec) => spec.messages !== undefined },
   { path: "onChange (Apply)", used: (spec) => spec.onChange === "Apply" },
   { path: "onChange (Close)", used: (spec) => spec.onChange === "Close" },
 ];

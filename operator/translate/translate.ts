@@ -8,6 +8,7 @@ import type { Attachment, Context, ResolvedBackends, RouteDraft } from "./draft.
 import { draftGateways } from "./gateways.ts";
 import { checkMatches } from "./matches.ts";
 import { forgetMissing, RouteMemory, TranslationMemory } from "./memory.ts";
+import { checkMessages } from "./messages.ts";
 import { gatewayOutcome, planGateway, routeOutcome } from "./outcome.ts";
 import type { TranslateOptions, Translation } from "./plan.ts";
 import { resolveReferences } from "./resolve.ts";
@@ -21,6 +22,7 @@ const steps = (): readonly Step[] => [
   attach,
   checkSupport,
   checkMatches,
+  checkMessages,
   conflictStep(),
   resolveReferences,
   serveRoute,

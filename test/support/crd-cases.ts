@@ -336,6 +336,24 @@ const INVALID_ROUTES: readonly Row[] = [
     "set exactly one of configMapRef or inline",
   ],
   [
+    "binary-past-a-schema",
+    { messages: { accept: ["Text", "Binary"], schema: { inline: "{}" } } },
+    "spec.messages",
+    "schema, allow and transform.fromClient read text messages: accept must not name Binary beside them",
+  ],
+  [
+    "reply-that-is-not-sent",
+    { messages: { onInvalid: "Drop", reply: "error.message" } },
+    "spec.messages",
+    "reply is needed for onInvalid Reply, and for nothing else",
+  ],
+  [
+    "transforms-nothing",
+    { messages: { transform: {} } },
+    "spec.messages.transform",
+    "set at least one of fromClient or toClient",
+  ],
+  [
     "hub-name-with-slash",
     { hub: { name: "a/b" } },
     "spec.hub.name",
@@ -533,6 +551,11 @@ const VALID_ROUTES: readonly (readonly [name: string, fields: Spec])[] = [
     { backendRefs: undefined, hub: { groups: ["lobby", "Räume/1"] }, limits: { onSlowClient: "DropOldest" } },
   ],
   ["hub-beside-backend", { hub: { name: "chat_v1.0" }, limits: { onSlowClient: "Pause" } }],
+  [
+    "messages-with-reply",
+    { messages: { accept: ["Text"], allow: ["true"], onInvalid: "Reply", reply: "error.message" } },
+  ],
+  ["binary-messages", { messages: { accept: ["Binary"], transform: { toClient: "text" } } }],
   ["prefix-rewrite", { ...path("PathPrefix", "/ws"), rewrite: { path: { type: "ReplacePrefixMatch", value: "/" } } }],
   ["prefix-rewrite-of-default", { rewrite: { path: { type: "ReplacePrefixMatch", value: "/ws" }, hostname: "a.b" } }],
   ["full-rewrite-of-exact", { ...path("Exact", "/ws"), rewrite: { path: { type: "ReplaceFullPath", value: "/" } } }],

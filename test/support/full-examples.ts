@@ -94,10 +94,13 @@ const policies = {
     active: { path: "/healthz", interval: "10s", timeout: "2s" },
   },
   messages: {
-    accept: ["Text", "Binary"],
+    accept: ["Text"],
     schema: { configMapRef: { name: "chat-schema", key: "message.json" } },
-    transform: { fromClient: '{"user": claims.sub, "body": message}', toClient: "" },
-    onInvalid: "Close",
+    allow: ['message.type != "admin" || "admin" in claims.roles'],
+    transform: { fromClient: '{"user": claims.sub, "body": message}', toClient: "text" },
+    onInvalid: "Reply",
+    reply: '{"error": error.message, "at": error.path}',
+    mode: "Enforce",
   },
   onChange: "Keep",
 };
