@@ -325,7 +325,7 @@ describe("a gateway's pod that drains", () => {
     );
   };
 
-  it("is told with what is left, every five seconds at most, and when it is over", () => {
+  it("is told with what is left, every two seconds at most, and when it is over", () => {
     const rig = new Rig(makeCluster(routeObject("chat")));
     rig.says("a", { sequence: 1 });
     rig.says("b", { sequence: 1, connections: 9 });
@@ -342,8 +342,8 @@ describe("a gateway's pod that drains", () => {
 
     rig.says("b", { sequence: 1, connections: 4, draining: true });
     const soon = rig.pass();
-    expect([drained(soon), soon.wakeAt]).toEqual([undefined, START + 5_000]);
-    rig.now = START + 5_000;
+    expect([drained(soon), begun.wakeAt, soon.wakeAt]).toEqual([undefined, START + 2_000, START + 2_000]);
+    rig.now = START + 2_000;
     expect(drained(rig.pass())).toEqual({
       said: "True: clients are sent to other pods by b (4 connections left)",
       told: [],

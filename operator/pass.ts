@@ -79,7 +79,7 @@ export interface PassResult {
 }
 
 /** Numbers that change all the time are written this often when nothing else has changed: somebody watches while pods drain. */
-const COUNT_EVERY_MS = { serving: 30_000, draining: 5_000 };
+const COUNT_EVERY_MS = { serving: 30_000, draining: 2_000 };
 
 export function pass(input: PassInput): PassResult {
   const { cluster, memory, options } = input;
@@ -216,6 +216,8 @@ function gatewayChanges({ translation, serving, settings, rendered, input }: Vie
     else if (!same) recount.push(dueAt);
     const last = write ? now : memory.counted.get(key);
     if (last !== undefined) counted.set(key, last);
+    // That there are fewer connections wakes nobody; while pods drain it is looked at.
+    if (pods.draining.length > 0) recount.push((last ?? now) + COUNT_EVERY_MS.draining);
   }
   return { gatewayStatuses, counted, recount };
 }

@@ -61,6 +61,23 @@ describe("a pod that starts", () => {
     expect({ unavailable, known }).toEqual({ unavailable: [], known: 2 });
   });
 
+  it("is not counted in addition when it serves: no route's status changes in a rollout", () => {
+    const before = serving({ pods: { a: {}, b: {} }, fleet: FLEET });
+    const after = serving({ pods: { a: {}, b: {}, new: {} }, fleet: { ...FLEET, rollout: "1/2 are new" } });
+    expect(programmed(after, 1, 7)).toMatchObject({ serving: 2, known: 2 });
+    expect(after.words(1)).toBe(before.words(1));
+  });
+
+  it("is named while it serves something older than the others", () => {
+    const pods = serving({ pods: { a: {}, b: {}, new: { sequence: 0 } }, fleet: FLEET });
+    const { condition, serving: count, known } = programmed(pods, 1, 7);
+    expect([condition.message, count, known]).toEqual([
+      "2/3 gateway pods serve generation 7; waiting for new (sequence 0, needs 1)",
+      2,
+      3,
+    ]);
+  });
+
   it("is waited for while there are too few, and where nobody knows how many there should be", () => {
     const pods = { a: {}, new: { ready: false, sequence: 0 } };
     for (const setting of [{ pods, fleet: FLEET }, { pods }]) {

@@ -18,6 +18,8 @@ export interface Serving {
   readonly draining: readonly Acknowledgement[];
   /** How many there are or should be. */
   readonly known: number;
+  /** How many there should be; undefined where nobody knows. */
+  readonly desired: number | undefined;
   /** How far a replacement of the pods has come, for people. */
   readonly rollout: string | undefined;
   /** When the next of the Leases ends unless it is renewed, ms since the epoch. */
@@ -75,6 +77,7 @@ export function readServing({ pods, sequence, blocked, fleet, now }: ServingInpu
     unavailable: [...unavailable, ...missingPods(fleet, there.length)],
     draining: reporting.filter(({ draining }) => draining),
     known: Math.max(there.length, fleet?.desired ?? 0),
+    desired: fleet?.desired,
     rollout: fleet?.rollout,
     nextExpiry: reporting.length === 0 ? undefined : Math.min(...reporting.map(({ expiresAt }) => expiresAt)),
   };
@@ -110,7 +113,6 @@ export interface Programmed {
  * @param since - undefined when no snapshot has carried it yet
  */
 export function programmed(pods: Known, since: number | undefined, generation: number): Programmed {
-  const { known } = pods;
   const serves = ({ sequence }: Acknowledgement): boolean =>
     since !== undefined && sequence >= since && sequence <= pods.sequence;
   const late = pods.ready.filter((pod) => !serves(pod));
@@ -118,11 +120,15 @@ export function programmed(pods: Known, since: number | undefined, generation: n
   const pending = objectionOf({ pods, late, since, generation });
   // What will not come is said before that it has not come yet; what was there before is served on.
   const objection = pending === undefined ? undefined : (pods.blocked ?? pending);
-  if (objection !== undefined) return { condition: fails("Programmed", objection), serving, known };
-  const which = pods.unavailable.length === 0 ? "" : "ready ";
-  const rollout = pods.rollout === undefined ? "" : `; ${pods.rollout}`;
-  const message = `${serving}/${pods.ready.length} ${which}gateway pods serve generation ${generation}${rollout}`;
-  return { condition: holds("Programmed", message), serving, known };
+  if (objection !== undefined) return { condition: fails("Programmed", objection), serving, known: pods.known };
+  if (pods.unavailable.length > 0) {
+    const message = `${serving}/${serving} ready gateway pods serve generation ${generation}`;
+    return { condition: holds("Programmed", message), serving, known: pods.known };
+  }
+  // A rollout has more of them for a while, which is no reason to write the status of every route.
+  const count = Math.min(serving, pods.desired ?? serving);
+  const message = `${count}/${count} gateway pods serve generation ${generation}`;
+  return { condition: holds("Programmed", message), serving: count, known: count };
 }
 
 interface Lateness {

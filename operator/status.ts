@@ -171,7 +171,8 @@ export function gatewayStatus({
   const found = programmed(pods, since, generation);
   const isAccepted = accepted.status === "True";
   const blocked = pods.blocked && fails("Programmed", pods.blocked);
-  const summary = [accepted, resolvedRefs, isAccepted ? (blocked ?? found.condition) : NOT_ACCEPTED];
+  const told = blocked ?? withRollout(found.condition, pods);
+  const summary = [accepted, resolvedRefs, isAccepted ? told : NOT_ACCEPTED];
   const merge = (values: readonly ConditionValue[], old: unknown): Condition[] =>
     mergeConditions({ values, before: old, generation, now });
   return {
@@ -190,6 +191,12 @@ export function gatewayStatus({
     pods: `${isAccepted ? found.serving : 0}/${found.known}`,
     connections: [...pods.ready, ...pods.draining].reduce((total, { connections }) => total + connections, 0),
   };
+}
+
+/** Said of the gateway and not of each of its routes, for which it changes nothing. */
+function withRollout(condition: ConditionValue, { rollout }: Pick<Serving, "rollout">): ConditionValue {
+  if (condition.status !== "True" || rollout === undefined) return condition;
+  return { ...condition, message: `${condition.message}; ${rollout}` };
 }
 
 /** Said only of a gateway that has drained before: so that one can wait for the end, and the others have a line less. */
