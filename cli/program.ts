@@ -1,6 +1,8 @@
 /** The command `holdfast` with all its subcommands. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { checkCommand } from "./check.ts";
+import { describeCommand } from "./describe.ts";
 import { gatewayCommand } from "./gateway.ts";
 import { operatorCommand } from "./operator.ts";
 import { runCommand } from "./run.ts";
@@ -23,5 +25,7 @@ export function createProgram(): Command {
     .showHelpAfterError("(add --help for the options)")
     .addCommand(runCommand())
     .addCommand(operatorCommand())
-    .addCommand(gatewayCommand());
+    .addCommand(gatewayCommand())
+    .addCommand(checkCommand())
+    .addCommand(describeCommand());
 }

@@ -29,6 +29,12 @@ export interface LoadedFiles {
   readonly problems: readonly FileProblem[];
   /** Files that were read, sorted. */
   readonly files: readonly string[];
+  /** Where an object (`namespace/name`), or a field of it, stands; undefined for what is in no file. */
+  readonly locate: (
+    kind: ManifestKind,
+    key: string,
+    field?: string,
+  ) => { readonly file: string; readonly line: number } | undefined;
 }
 
 const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
@@ -181,7 +187,11 @@ function assemble({ files, problems }: Scan): LoadedFiles {
   cluster.referenceGrants = grants;
   if (cluster.gateways.size === 0) addDefaultGateway(cluster);
   all.sort((a, b) => (a.file === b.file ? a.line - b.line : 0));
-  return { cluster, problems: all, files: [...files.keys()] };
+  const locate: LoadedFiles["locate"] = (kind, key, field = "") => {
+    const manifest = seen.get(`${kind} ${key}`);
+    return manifest && { file: manifest.file, line: manifest.locate(field) };
+  };
+  return { cluster, problems: all, files: [...files.keys()], locate };
 }
 
 interface Adding {
