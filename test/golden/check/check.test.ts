@@ -37,7 +37,7 @@ it("finds the line of the field that a condition is about", async () => {
   const lines = problems.map(({ line, reason }) => [line, reason]);
   // Of the value of the pattern, not of its route.
   expect(lines).toContainEqual([26, "Invalid"]);
-  expect(lines).toContainEqual([32, "BackendNotFound"]);
+  expect(lines).toContainEqual([34, "BackendNotFound"]);
 });
 
 it("shows no secret", async () => {
