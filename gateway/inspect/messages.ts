@@ -101,22 +101,27 @@ export class MessageReader {
   }
 }
 
-/** In place; `offset` is how many bytes of the payload came before (§5.3). */
+/** Shorter ones are not worth a view of words. */
+const MIN_WORDS = 64;
+
+/** In place; `offset` is how many bytes of the payload came before (§5.3). The key may stand anywhere but in `bytes`. */
 function unmask(bytes: Buffer, key: Buffer, offset: number): void {
-  const k0 = key[offset & 3] as number;
-  const k1 = key[(offset + 1) & 3] as number;
-  const k2 = key[(offset + 2) & 3] as number;
-  const k3 = key[(offset + 3) & 3] as number;
-  const whole = bytes.length & ~3;
-  for (let at = 0; at < whole; at += 4) {
-    bytes[at] = (bytes[at] as number) ^ k0;
-    bytes[at + 1] = (bytes[at + 1] as number) ^ k1;
-    bytes[at + 2] = (bytes[at + 2] as number) ^ k2;
-    bytes[at + 3] = (bytes[at + 3] as number) ^ k3;
+  const { length } = bytes;
+  let at = 0;
+  if (length >= MIN_WORDS) {
+    while (((bytes.byteOffset + at) & 3) !== 0) at = unmaskByte(bytes, at, key[(offset + at) & 3] as number);
+    const turned = Uint8Array.from([0, 1, 2, 3], (index) => key[(offset + at + index) & 3] as number);
+    const [word = 0] = new Int32Array(turned.buffer);
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (length - at) >> 2);
+    for (let index = 0; index < words.length; index += 1) words[index] = (words[index] as number) ^ word;
+    at += words.length << 2;
   }
-  for (let at = whole; at < bytes.length; at += 1) {
-    bytes[at] = (bytes[at] as number) ^ (key[(offset + at) & 3] as number);
-  }
+  while (at < length) at = unmaskByte(bytes, at, key[(offset + at) & 3] as number);
+}
+
+function unmaskByte(bytes: Buffer, at: number, key: number): number {
+  bytes[at] = (bytes[at] as number) ^ key;
+  return at + 1;
 }
 
 /** Random bytes for masks, fetched in bulk. They need to be unpredictable to whoever chooses the payload (§10.3). */

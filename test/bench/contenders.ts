@@ -72,6 +72,16 @@ export const HOLDFAST = holdfast("holdfast", "");
 /** Measured against Holdfast itself: what it costs to enforce. */
 export const WITH_LIMITS = holdfast("with-limits", LIMITS);
 
+/** A schema, a rule and a transformation that makes the same bytes again, because the peers count bytes. */
+const MESSAGES = `
+  messages:
+    schema:
+      inline: '{"type": "object", "required": ["type"], "additionalProperties": false, "properties": {"type": {"enum": ["say", "ping"]}, "body": {"type": "string", "maxLength": 65536}}}'
+    allow: ['message.type == "say"']
+    transform: {fromClient: '{"type": message.type, "body": message.body}'}`;
+/** The same route with every message read. */
+export const INSPECTED = holdfast("inspected", MESSAGES);
+
 export const NGINX: Contender = {
   name: "nginx",
   collects: false,

@@ -1,7 +1,7 @@
 // Both far ends of the proxies under test, in one process of its own: an echoing WebSocket backend, and many clients that
 // keep a window of messages under way. Speaks frames by hand, because only the proxy's CPU is to be measured.
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { binaryFrame, maskFrame } from "../../gateway/frames.ts";
+import { maskFrame, textFrame } from "../../gateway/frames.ts";
 import { acceptFor } from "../../gateway/switching.ts";
 
 export type PeersRequest =
@@ -36,6 +36,12 @@ let clients: Socket[] = [];
 
 const reply = (message: PeersReply): void => void process.send?.(message);
 
+/** JSON of so many bytes, so that a proxy that reads messages has something to read. */
+function messageOf(bytes: number): string {
+  const empty = JSON.stringify({ type: "say", body: "" });
+  return JSON.stringify({ type: "say", body: "a".repeat(Math.max(0, bytes - empty.length)) });
+}
+
 /** Calls `onMessages` with how many whole messages each chunk completes, `length` bytes each. */
 function countMessages(socket: Socket, length: () => number, onMessages: (messages: number) => void): void {
   let left = 0;
@@ -67,7 +73,7 @@ const backend = createServer((socket) => {
   socket.setNoDelay(true).on("error", () => undefined);
   readHead(socket, (head) => {
     const key = /^sec-websocket-key: *(.*?) *$/im.exec(head)?.[1] ?? "";
-    const frame = binaryFrame(Buffer.alloc(size));
+    const frame = textFrame(messageOf(size));
     const length = frame.length + MASK.length;
     countMessages(
       socket,
@@ -89,7 +95,7 @@ function openClient(port: number, window: number): Promise<Socket> {
   socket.write(REQUEST);
   readHead(socket, (head) => {
     if (!head.startsWith("HTTP/1.1 101")) return reject(new Error(head));
-    const frame = maskFrame(binaryFrame(Buffer.alloc(size)), MASK);
+    const frame = maskFrame(textFrame(messageOf(size)), MASK);
     const answer = frame.length - MASK.length;
     countMessages(
       socket,

@@ -11,6 +11,7 @@ import {
   HAPROXY,
   HOLDFAST,
   HTTP_PROXY,
+  INSPECTED,
   NGINX,
   type Running,
   start,
@@ -29,13 +30,15 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "2" },
     connections: { type: "string", default: "50" },
     idle: { type: "string", default: "4000" },
-    only: { type: "string", default: "holdfast,with-limits,nginx,haproxy,http-proxy" },
+    only: { type: "string", default: "holdfast,with-limits,inspected,nginx,haproxy,http-proxy" },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const wanted = new Set(values.only.split(","));
-const contenders = [HOLDFAST, WITH_LIMITS, NGINX, HAPROXY, HTTP_PROXY].filter(({ name }) => wanted.has(name));
+const contenders = [HOLDFAST, WITH_LIMITS, INSPECTED, NGINX, HAPROXY, HTTP_PROXY].filter(({ name }) =>
+  wanted.has(name),
+);
 
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -113,10 +116,11 @@ function printCpu({ name, budgets }: Scenario, costs: ReadonlyMap<string, readon
   }
 }
 
-/** With limits, Holdfast is compared with itself; otherwise with the contender. */
+/** With limits or with messages read, Holdfast is compared with itself; otherwise with the contender. */
 function noteOf(contender: string, ratio: number, budgets: Scenario["budgets"]): string {
   if (contender === WITH_LIMITS.name)
     return `  ${(1 / ratio).toFixed(2)}× holdfast${verdict(1 / ratio, LIMITS_BUDGET)}`;
+  if (contender === INSPECTED.name) return `  ${(1 / ratio).toFixed(2)}× holdfast`;
   return `  holdfast ${ratio.toFixed(2)}×${verdict(ratio, budgets[contender])}`;
 }
 
