@@ -123,4 +123,31 @@ describe("Assembler", () => {
     expect(assembled.kind === "refused" && assembled.reason).toContain("routes-a");
     expect(assembled.kind === "refused" && assembled.reason).toContain("routes.0.limits");
   });
+
+  it("reads parts ahead, one at a time, so that assembling finds them read", async () => {
+    const assembler = new Assembler();
+    let pauses = 0;
+    const pause = async () => void pauses++;
+    await assembler.prepare(() => good, pause);
+    expect(pauses).toBe(3);
+    // Only what is read already can be assembled from empty objects.
+    const emptied = new Map([...good.parts.keys()].map((name) => [name, {}]));
+    const assembled = assembler.assemble({ ...good, parts: emptied });
+    expect(assembled).toMatchObject({ kind: "candidate", candidate: { snapshot: { sequence: 3 } } });
+  });
+
+  it("leaves what it cannot read ahead to the assembly, which says why", async () => {
+    const assembler = new Assembler();
+    const broken = { ...good, parts: new Map([...good.parts, ["routes-a", { data: { "part.json": "{}" } }]]) };
+    await assembler.prepare(
+      () => broken,
+      async () => {},
+    );
+    expect(assembler.assemble(broken)).toMatchObject({ kind: "refused" });
+    await assembler.prepare(
+      () => ({ ...good, index: { data: { [SNAPSHOT_OBJECTS.indexKey]: "{" } } }),
+      async () => {},
+    );
+    expect(assembler.assemble(good).kind).toBe("candidate");
+  });
 });

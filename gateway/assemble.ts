@@ -55,6 +55,7 @@ export class Assembler {
   #routesKey = "";
   #endpoints: ReadonlyMap<string, readonly Endpoint[]> = new Map();
   #endpointsKey = "";
+  #listed: { readonly text: string | undefined; readonly parts: readonly PartReference[] } = { text: "", parts: [] };
 
   assemble(carriers: Carriers): Assembled {
     try {
@@ -63,6 +64,46 @@ export class Assembler {
       if (error instanceof Stop) return error.outcome;
       throw error;
     }
+  }
+
+  /**
+   * Reads the parts that the index lists and that were not read before, with a pause after each, so that a change of many parts
+   * does not hold the event loop. `carriers` is asked anew after each pause. What cannot be read is left for `assemble` to refuse.
+   */
+  async prepare(carriers: () => Carriers, pause: () => Promise<void>): Promise<void> {
+    for (const tried = new Set<string>(); ; await pause()) {
+      const next = this.#unread(carriers(), tried);
+      if (next === undefined) return;
+      tried.add(next.reference.hash);
+      try {
+        this.#readPart(next.reference, next.parts);
+      } catch (error) {
+        if (!(error instanceof Stop)) throw error;
+      }
+    }
+  }
+
+  #unread({ index, parts }: Carriers, tried: ReadonlySet<string>) {
+    const reference = this.#references(index).find(
+      ({ hash, object }) =>
+        !this.#routeParts.has(hash) && !this.#endpointParts.has(hash) && !tried.has(hash) && parts.has(object),
+    );
+    return reference && { reference, parts };
+  }
+
+  #references(index: CarrierObject | undefined): readonly PartReference[] {
+    const text = index?.data?.[SNAPSHOT_OBJECTS.indexKey];
+    if (this.#listed.text !== text) {
+      const parsed = SnapshotIndex.safeParse(jsonOf(text));
+      this.#listed = { text, parts: parsed.success ? parsed.data.parts : [] };
+    }
+    return this.#listed.parts;
+  }
+
+  #readPart(reference: PartReference, parts: Carriers["parts"]): void {
+    const { hash, kind } = reference;
+    if (kind === "routes") this.#routeParts.set(hash, readRoutesPart(reference, parts));
+    else this.#endpointParts.set(hash, readEndpointsPart(reference, parts));
   }
 
   #candidate({ index: indexObject, parts, secret }: Carriers): Candidate {
@@ -86,9 +127,7 @@ export class Assembler {
 
   #readRoutes(references: readonly PartReference[], parts: Carriers["parts"]): void {
     const wanted = references.filter((reference) => reference.kind === "routes");
-    this.#routeParts = readParts(wanted, this.#routeParts, (reference) =>
-      Object.freeze(parseText(ROUTES_PART, partText(reference, parts), reference.object).routes),
-    );
+    this.#routeParts = readParts(wanted, this.#routeParts, (reference) => readRoutesPart(reference, parts));
     const key = wanted.map((reference) => reference.hash).join();
     if (key === this.#routesKey) return;
     this.#routes = Object.freeze(wanted.flatMap((reference) => this.#routeParts.get(reference.hash) ?? []));
@@ -97,14 +136,29 @@ export class Assembler {
 
   #readEndpoints(references: readonly PartReference[], parts: Carriers["parts"]): void {
     const wanted = references.filter((reference) => reference.kind === "endpoints");
-    this.#endpointParts = readParts(wanted, this.#endpointParts, (reference) =>
-      Object.freeze(parseText(ENDPOINTS_PART, partText(reference, parts), reference.object).backends),
-    );
+    this.#endpointParts = readParts(wanted, this.#endpointParts, (reference) => readEndpointsPart(reference, parts));
     const key = wanted.map((reference) => reference.hash).join();
     if (key === this.#endpointsKey) return;
     const all = wanted.flatMap((reference) => this.#endpointParts.get(reference.hash) ?? []);
     this.#endpoints = new Map(all.map((backend) => [backend.id, Object.freeze(backend.endpoints)]));
     this.#endpointsKey = key;
+  }
+}
+
+function readRoutesPart(reference: PartReference, parts: Carriers["parts"]): readonly Route[] {
+  return Object.freeze(parseText(ROUTES_PART, partText(reference, parts), reference.object).routes);
+}
+
+function readEndpointsPart(reference: PartReference, parts: Carriers["parts"]): readonly BackendEndpoints[] {
+  return Object.freeze(parseText(ENDPOINTS_PART, partText(reference, parts), reference.object).backends);
+}
+
+/** Undefined where there is no JSON. */
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
   }
 }
 

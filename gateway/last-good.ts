@@ -47,10 +47,21 @@ export class LastGood {
     const carriers = this.#pending;
     this.#pending = undefined;
     if (carriers?.index === undefined || carriers.secret === undefined) return;
-    const { index, secret } = carriers;
-    const stored: Stored = { format: 1, index, parts: [...carriers.parts.values()], secret };
+    const { index, secret, parts } = carriers;
     await mkdir(join(this.#file, ".."), { recursive: true, mode: 0o700 });
-    await writeFile(`${this.#file}.new`, JSON.stringify(stored), { mode: 0o600 });
+    await writeFile(`${this.#file}.new`, textOf({ index, secret, parts: parts.values() }), { mode: 0o600 });
     await rename(`${this.#file}.new`, this.#file);
   }
+}
+
+/** `Stored` as JSON, a part at a time: the whole of a large snapshot would hold the event loop. */
+function* textOf({ index, secret, parts }: Pick<Stored, "index" | "secret"> & { parts: Iterable<CarrierObject> }) {
+  const format: Stored["format"] = 1;
+  yield `{"format":${format},"index":${JSON.stringify(index)},"secret":${JSON.stringify(secret)},"parts":[`;
+  let comma = "";
+  for (const part of parts) {
+    yield comma + JSON.stringify(part);
+    comma = ",";
+  }
+  yield "]}";
 }

@@ -2,6 +2,7 @@
  * A gateway's snapshots from the Kubernetes API: two watches (the ConfigMaps of this gateway by label, its Secret by name)
  * feed one assembly, and what assembles is offered to the holder. While the API server is away, what was last good serves.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { type ListWatchState, listWatch } from "../kube/listwatch.ts";
@@ -111,16 +112,25 @@ class KubernetesSource {
   #scheduleAssembly(): void {
     if (this.#assemblyDue || !this.#synced.configMaps || !this.#synced.secret) return;
     this.#assemblyDue = true;
-    setImmediate(() => {
-      this.#assemblyDue = false;
-      void this.#assemble();
-    });
+    setImmediate(() => void this.#prepareAndAssemble());
+  }
+
+  async #prepareAndAssemble(): Promise<void> {
+    await this.#assembler.prepare(() => this.#carriers(), nextTurn);
+    this.#assemblyDue = false;
+    await this.#assemble();
+  }
+
+  #carriers(): Carriers {
+    const index = this.#configMaps.get(SNAPSHOT_OBJECTS.indexName(this.#options.gateway.name));
+    return { index, parts: this.#configMaps, secret: this.#secret };
   }
 
   async #assemble(): Promise<void> {
-    const { gateway, holder, lastGood, log } = this.#options;
-    const index = this.#configMaps.get(SNAPSHOT_OBJECTS.indexName(gateway.name));
-    const assembled = this.#assembler.assemble({ index, parts: this.#configMaps, secret: this.#secret });
+    const { holder, lastGood, log } = this.#options;
+    const carriers = this.#carriers();
+    const { index } = carriers;
+    const assembled = this.#assembler.assemble(carriers);
     if (assembled.kind === "waiting") return log.debug({ event: "snapshot", for: assembled.for }, "waiting");
     if (assembled.kind === "refused") return holder.refuse(assembled.reason);
     const { candidate } = assembled;
@@ -133,7 +143,7 @@ class KubernetesSource {
   }
 
   /** The carriers as they are now, without parts that only an older index names. */
-  #carriersOf(index: Carrier | undefined): Carriers {
+  #carriersOf(index: CarrierObject | undefined): Carriers {
     const text = index?.data?.[SNAPSHOT_OBJECTS.indexKey] ?? "";
     const parts = [...this.#configMaps].filter(([name]) => text.includes(`"${name}"`));
     return { index, parts: new Map(parts), secret: this.#secret };
