@@ -1,6 +1,6 @@
 /** The operator's own figures. Label values come from tables and resource names, never from what a user wrote. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, changesOf } from "./cluster.ts";
 
 export interface OperatorMetrics {
   readonly registry: Registry;
@@ -65,6 +65,7 @@ export function createMetrics(source: MetricsSource): OperatorMetrics {
 
 function gauges(registry: Registry, source: MetricsSource): void {
   const registers = [registry];
+  let counted = Number.NaN;
   new Gauge({
     name: "holdfast_operator_synced",
     help: "1 when everything that is watched has been read.",
@@ -95,6 +96,10 @@ function gauges(registry: Registry, source: MetricsSource): void {
     labelNames: ["condition", "status"],
     registers,
     collect() {
+      // 10,000 routes are not gone through for a scrape that finds them as they were.
+      const changes = changesOf(source.cluster.routes);
+      if (changes === counted) return;
+      counted = changes;
       const counts = new Map<string, number>();
       for (const [condition, status] of routeConditions(source.cluster)) {
         const key = `${condition} ${status}`;

@@ -99,6 +99,15 @@ describe("the status writer", () => {
     expect(wakes).toEqual([]);
   });
 
+  it("writes only over the version that was decided on, and looks again after a conflict", async () => {
+    const write = change("a");
+    writer.offer([{ ...write, metadata: { ...write.metadata, resourceVersion: "7" } }]);
+    expect(requests[0]?.object.metadata).toMatchObject({ uid: "uid-a", resourceVersion: "7" });
+    await requests[0]?.answer(new KubeError(409, "Conflict", "modified"));
+    expect(retries).toEqual([]);
+    expect(wakes).toEqual([clock.now() + 200]);
+  });
+
   it("tries a failing object more and more seldom, and the others at once", async () => {
     const away = new KubeError(503, "ServiceUnavailable", "away");
     for (const delay of [250, 500, 1_000]) {

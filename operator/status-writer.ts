@@ -33,6 +33,7 @@ export interface StatusWriterOptions {
 
 const AT_A_TIME = 8;
 const BACKOFF = { firstMs: 500, maxMs: 60_000 };
+const AFTER_CONFLICT_MS = 200;
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -98,16 +99,19 @@ export class StatusWriter {
   async #write(key: string, write: StatusWrite): Promise<void> {
     const { client, clock, signal, onWrite, onWritten, onError, decideBy } = this.#options;
     const { resource, metadata, status } = write;
-    const { namespace, name, uid } = metadata;
-    const object = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: { namespace, name, uid }, status };
+    const { namespace, name, uid, resourceVersion } = metadata;
+    // Only what was decided on is told: not an object that has changed since, be it by an operator that leads now.
+    const sameObject = { namespace, name, uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const object = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: sameObject, status };
     onWrite(write);
     try {
       const written = await client.patchStatus<KubernetesObject>({ resource, namespace, name }, object, { signal });
       this.#retries.succeeded(key);
       onWritten(written, write);
     } catch (error) {
-      // Deleted, or deleted and made again: the watch is about to say so.
-      if (isNotFound(error) || isConflict(error) || signal.aborted) return;
+      if (isNotFound(error) || signal.aborted) return; // the watch is about to say so
+      // Changed, or deleted and made again. The watch says so, but for a status, which wakes nobody while ours is under way.
+      if (isConflict(error)) return decideBy(clock.now() + AFTER_CONFLICT_MS);
       const retryInMs = this.#retries.failed(key, clock.now());
       onError(write, error, retryInMs);
       decideBy(clock.now() + retryInMs);
