@@ -2,8 +2,10 @@
  * Every policy through the whole path: a manifest on a real API server, its status, a real client's outcome, the metric, the log
  * line. The rows stand in `test/support/policy-table.ts`; all of them are applied and played at once, and each is looked at apart.
  */
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { KubeObject } from "../../kube/objects.ts";
@@ -36,6 +38,7 @@ import { type End, hostOf, NAMESPACE, type Row } from "../support/policy-table/r
 import { POLICY_TABLE } from "../support/policy-table.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 
+const COMMAND = resolve(import.meta.dirname, "../../bin/holdfast");
 const ADDRESS = `${process.env.HOLDFAST_TEST_SUBNET}.21`;
 const ROWS = POLICY_TABLE.flatMap(({ rows }) => rows);
 /** Rows that are played at the same time. */
@@ -239,6 +242,21 @@ for (const { title, rows } of POLICY_TABLE) {
     );
   });
 }
+
+it("holdfast describe shows a route's status and its policy in effect", async () => {
+  const { stdout } = await promisify(execFile)(COMMAND, [
+    ...["describe", "wsr", `${NAMESPACE}/idle`],
+    ...["--kubeconfig", rig.plane.kubeconfig],
+  ]);
+  expect(stdout).toMatch(/^WebSocketRoute apps\/idle\n {2}Accepted=True\n {2}ResolvedRefs=True\n/);
+  expect(stdout).toMatch(/ {2}Ready=True.*\n/);
+  expect(stdout).toContain("  pods: 1/1\n");
+  expect(stdout).toMatch(
+    /Policy at holdfast\/public:\n {4}origins +\["https:\/\/default.example"\] +gateway's defaults\n/,
+  );
+  expect(stdout).toMatch(/ {4}timeouts.idle +1s +route\n/);
+  expect(stdout).toMatch(/ {4}timeouts.connect +5s +default\n/);
+});
 
 describe("what is confidential", () => {
   /** Everything that Holdfast shows to anybody but the gateway's own pods, by what it is. */

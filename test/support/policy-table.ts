@@ -7,6 +7,14 @@ import { NOT_SERVED } from "./policy-table/conditions.ts";
 import { CONNECTIONS } from "./policy-table/connections.ts";
 import { HANDSHAKES } from "./policy-table/handshakes.ts";
 import { LIMITS } from "./policy-table/limits.ts";
+import { MESSAGES } from "./policy-table/messages.ts";
 import type { Section } from "./policy-table/row.ts";
 
-export const POLICY_TABLE: readonly Section[] = [...HANDSHAKES, ...ACCESS, ...LIMITS, ...CONNECTIONS, ...NOT_SERVED];
+export const POLICY_TABLE: readonly Section[] = [
+  ...HANDSHAKES,
+  ...ACCESS,
+  ...LIMITS,
+  ...MESSAGES,
+  ...CONNECTIONS,
+  ...NOT_SERVED,
+];
