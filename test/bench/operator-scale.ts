@@ -84,8 +84,11 @@ export interface Served {
   /** One change each, in ms. */
   readonly written: readonly number[];
   readonly acknowledged: readonly number[];
+  /** The operator's passes and processor time for one change, ms. */
   readonly passMs: number;
   readonly cpuMs: number;
+  /** All requests that may have changed something, by kind. */
+  readonly writes: Readonly<Record<string, number>>;
 }
 
 export class ScaleRun {
@@ -143,6 +146,7 @@ export class ScaleRun {
       acknowledged,
       passMs: (1000 * after.since(before, "holdfast_operator_pass_duration_seconds_sum")) / count,
       cpuMs: (1000 * after.since(before, "process_cpu_seconds_total")) / count,
+      writes: after.byLabel(before, "holdfast_operator_writes_total", "kind"),
     };
   }
 
