@@ -14,6 +14,8 @@ const FLOOD_MESSAGES = 512;
 const FLOOD_MESSAGE_BYTES = 128 * 1024;
 /** A final text frame without payload and with a bit that nobody has negotiated. */
 const BAD_FRAME = Buffer.from("f100", "hex");
+/** Two bytes of five. */
+const CUT_FRAME = Buffer.from("81056865", "hex");
 const SEEN_HEADERS = ["x-gateway", "x-debug", "x-user-id"];
 
 /** Starts all of them at `host`. */
@@ -81,6 +83,7 @@ function obey(client: WebSocket, text: string, { seen, socket }: Asked): void {
   else if (command === "close") client.close(Number(argument));
   else if (command === "die") socket.destroy();
   else if (command === "bad") socket.write(BAD_FRAME);
+  else if (command === "cut") socket.end(CUT_FRAME);
   else if (command === "flood") flood(client);
   else client.send(text);
 }

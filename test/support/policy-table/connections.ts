@@ -57,6 +57,12 @@ const BACKENDS: Section = {
       end: { code: 1014, reason: "BackendLost", side: "backend" },
     },
     {
+      name: "dies-in-a-frame",
+      spec: "{}",
+      client: { does: "is connected when the backend dies within a frame", steps: [{ send: "cut" }] },
+      end: { code: 1006, reason: "BackendLostMidFrame", side: "backend" },
+    },
+    {
       name: "closes",
       spec: "{}",
       client: { does: "is closed by the backend", steps: [{ send: "close 4001" }] },

@@ -53,6 +53,13 @@ const WRONG_REQUESTS: Section = {
       routed: "no",
     },
     {
+      name: "large-headers",
+      spec: "{}",
+      client: { does: "sends headers that are too large", headers: { "X-Large": "x".repeat(64 * 1024) } },
+      end: { status: 431, reason: "HeadersTooLarge" },
+      routed: "no",
+    },
+    {
       name: "no-host",
       spec: "{}",
       client: { does: "sends a malformed Host", headers: { Host: "a b" } },

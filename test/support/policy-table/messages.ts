@@ -93,6 +93,16 @@ export const MESSAGES: readonly Section[] = [
         end: { open: "stays" },
       },
       {
+        name: "costly",
+        spec: "messages: {allow: ['message.all(a, message.all(b, a == b))']}",
+        client: {
+          does: "sends a message that takes too long to look at",
+          steps: [{ send: `[${Array.from({ length: 5_000 }, () => 1)}]` }],
+        },
+        end: { code: 1008, reason: "MessageTooCostly", side: "client" },
+        extra: refused("TooCostly", "closed"),
+      },
+      {
         name: "bad-text",
         spec: "messages: {accept: [Text]}",
         client: { does: "sends text that is not UTF-8", steps: [{ raw: "818100000000ff" }] },
