@@ -342,7 +342,7 @@ describe("a gateway's pod that drains", () => {
 
     rig.says("b", { sequence: 1, connections: 4, draining: true });
     const soon = rig.pass();
-    expect([drained(soon), begun.wakeAt, soon.wakeAt]).toEqual([undefined, START + 2_000, START + 2_000]);
+    expect([drained(soon), begun.recountAt, soon.recountAt]).toEqual([undefined, START + 2_000, START + 2_000]);
     rig.now = START + 2_000;
     expect(drained(rig.pass())).toEqual({
       said: "True: clients are sent to other pods by b (4 connections left)",

@@ -76,6 +76,8 @@ export interface PassResult {
   readonly memory: PassMemory;
   /** When a status will change without any event (a Lease ends, a count is refreshed), ms since the epoch. */
   readonly wakeAt: number | undefined;
+  /** When the connections of pods that drain are to be counted again, ms since the epoch; undefined while none does. */
+  readonly recountAt: number | undefined;
 }
 
 /** Numbers that change all the time are written this often when nothing else has changed: somebody watches while pods drain. */
@@ -92,7 +94,7 @@ export function pass(input: PassInput): PassResult {
     rendered: new Map(gateways.map(({ plan, rendered }) => [plan.key, rendered])),
     input,
   };
-  const { gatewayStatuses, counted, recount } = gatewayChanges(view);
+  const { gatewayStatuses, counted, recount, recountAt } = gatewayChanges(view);
   const { routeStatuses, records } = routeChanges(view);
   const wakes = [...[...view.serving.values()].flatMap(({ nextExpiry }) => nextExpiry ?? []), ...recount];
   return {
@@ -100,6 +102,7 @@ export function pass(input: PassInput): PassResult {
     routeStatuses,
     gatewayStatuses,
     memory: { ...memory, routes: records, settings: view.settings, counted },
+    recountAt,
     wakeAt: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
 }
@@ -190,6 +193,7 @@ interface GatewayChanges {
   readonly counted: PassMemory["counted"];
   /** When a count that was passed over is due. */
   readonly recount: readonly number[];
+  readonly recountAt: PassResult["recountAt"];
 }
 
 function gatewayChanges({ translation, serving, settings, rendered, input }: View): GatewayChanges {
@@ -197,6 +201,7 @@ function gatewayChanges({ translation, serving, settings, rendered, input }: Vie
   const gatewayStatuses: StatusChange<GatewayEntry, WebSocketGatewayStatus>[] = [];
   const counted = new Map<string, number>();
   const recount: number[] = [];
+  const drained: number[] = [];
   for (const outcome of translation.gateways) {
     const { key, entry } = outcome;
     const own = rendered.get(key);
@@ -216,10 +221,9 @@ function gatewayChanges({ translation, serving, settings, rendered, input }: Vie
     else if (!same) recount.push(dueAt);
     const last = write ? now : memory.counted.get(key);
     if (last !== undefined) counted.set(key, last);
-    // That there are fewer connections wakes nobody; while pods drain it is looked at.
-    if (pods.draining.length > 0) recount.push((last ?? now) + COUNT_EVERY_MS.draining);
+    if (pods.draining.length > 0) drained.push((last ?? now) + COUNT_EVERY_MS.draining);
   }
-  return { gatewayStatuses, counted, recount };
+  return { gatewayStatuses, counted, recount, recountAt: drained.length === 0 ? undefined : Math.min(...drained) };
 }
 
 function withoutCounts(status: unknown): object {

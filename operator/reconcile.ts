@@ -104,6 +104,8 @@ export class Reconciler {
       const result = pass({ cluster, memory: this.#memory, options: translate, ...known, now, random: randomBytes });
       this.#memory = result.memory;
       if (leads()) await this.#write(result);
+      // That there are fewer connections wakes nobody; while pods drain somebody watches.
+      if (result.recountAt !== undefined) this.decideBy(result.recountAt);
       if (watch.cluster.leases.size > 0) this.decideBy(now + REFRESH_MS);
       this.#wakeAgain();
     } catch (error) {

@@ -6,7 +6,14 @@ import { drainage, programmed, readServing } from "./serving.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const SILENT = NOW - 6_000;
-const FLEET: FleetFacts = { desired: 2, pods: new Set(), trouble: undefined, rollout: undefined, addresses: [] };
+const FLEET: FleetFacts = {
+  desired: 2,
+  pods: new Set(),
+  unready: new Set(),
+  trouble: undefined,
+  rollout: undefined,
+  addresses: [],
+};
 
 interface Setting {
   readonly pods: Readonly<Record<string, Partial<PodSays> & { readonly seen?: number }>>;
@@ -59,6 +66,14 @@ describe("a pod that starts", () => {
     const pods = { a: {}, b: {}, new: { ready: false, sequence: 0 } };
     const { unavailable, known } = serving({ pods, fleet: FLEET });
     expect({ unavailable, known }).toEqual({ unavailable: [], known: 2 });
+  });
+
+  it("is not ready before Kubernetes leads clients to it", () => {
+    const pods = { a: {}, new: {} };
+    const early = serving({ pods, fleet: { ...FLEET, unready: new Set(["new"]) } });
+    expect(early.unavailable).toEqual(["new is not ready yet"]);
+    expect(programmed(early, 1, 7)).toMatchObject({ serving: 1, known: 2 });
+    expect(programmed(serving({ pods, fleet: FLEET }), 1, 7)).toMatchObject({ serving: 2, known: 2 });
   });
 
   it("is not counted in addition when it serves: no route's status changes in a rollout", () => {

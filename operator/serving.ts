@@ -10,7 +10,7 @@ export interface Serving {
   readonly sequence: number;
   /** Why nothing newer than what they have will come. */
   readonly blocked: Objection | undefined;
-  /** Unexpired and ready by their own word, sorted by name. */
+  /** Unexpired and ready, by their own word and by Kubernetes', sorted by name. */
   readonly ready: readonly Acknowledgement[];
   /** Not ready: starting, silent, or not there at all; what people are told of them. */
   readonly unavailable: readonly string[];
@@ -57,7 +57,9 @@ export interface ServingInput {
   readonly now: number;
 }
 
-export function readServing({ pods, sequence, blocked, fleet, now }: ServingInput): Serving {
+export function readServing({ pods: said, sequence, blocked, fleet, now }: ServingInput): Serving {
+  // A pod is ready a moment before Kubernetes has noticed, and until then no client gets there.
+  const pods = said.map((pod) => (fleet?.unready.has(pod.pod) ? { ...pod, ready: false } : pod));
   const reporting = pods.filter(({ expiresAt }) => expiresAt > now);
   const serving = reporting.filter(({ ready, draining }) => ready && !draining);
   const isEnough = fleet !== undefined && serving.length >= fleet.desired;

@@ -15,6 +15,7 @@ const pod = (name: string, cost?: string, more: object = {}): FleetPod => ({
     ...more,
   },
   trouble: undefined,
+  isUnready: false,
 });
 
 const leases = (connections: Record<string, number>): ReadonlyMap<string, LeaseEntry> =>

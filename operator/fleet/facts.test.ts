@@ -39,8 +39,10 @@ describe("what is known of a fleet", () => {
   });
 
   it("is how many pods there should be, and which there are", () => {
-    const facts = factsOf([deployment()], [pod("a"), pod("b")]);
+    const conditions = [{ type: "Ready", status: "False" }];
+    const facts = factsOf([deployment()], [pod("a"), pod("b", { conditions })]);
     expect(facts).toMatchObject({ desired: 3, pods: new Set(["a", "b"]), rollout: undefined, trouble: undefined });
+    expect(facts?.unready).toEqual(new Set(["b"]));
   });
 
   it.each([

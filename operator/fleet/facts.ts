@@ -13,6 +13,8 @@ export interface FleetFacts {
   readonly desired: number;
   /** Names of the pods that there are. */
   readonly pods: ReadonlySet<string>;
+  /** Those of them that Services lead nobody to. */
+  readonly unready: ReadonlySet<string>;
   /** What keeps pods from running, for people. */
   readonly trouble: string | undefined;
   /** How far a replacement of the pods has come, for people; undefined when there is none under way. */
@@ -61,6 +63,7 @@ function factsOf(deployment: Deployment, pods: readonly FleetPod[], live: LiveFl
   return {
     desired: deployment.spec?.replicas ?? 1,
     pods: new Set(pods.map(({ metadata }) => metadata.name)),
+    unready: new Set(pods.filter(({ isUnready }) => isUnready).map(({ metadata }) => metadata.name)),
     trouble: troubleOf(deployment, pods),
     rollout: rolloutOf(deployment),
     addresses: service === undefined ? [] : addressesOf(service as FrontService),

@@ -55,6 +55,8 @@ export interface LivePod extends KubernetesObject {
 export interface FleetPod extends KubernetesObject {
   /** Why it does not run, for people; undefined while there is nothing to complain about. */
   readonly trouble: string | undefined;
+  /** Kubernetes says that it is not ready: Services lead nobody there, whatever the pod itself says. */
+  readonly isUnready: boolean;
 }
 
 export const DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost";
@@ -76,6 +78,7 @@ export function leanPod({ apiVersion, kind, metadata, status }: LivePod): FleetP
       ...(cost === undefined ? {} : { annotations: { [DELETION_COST_ANNOTATION]: cost } }),
     },
     trouble: troubleOf(status),
+    isUnready: status?.conditions?.find(({ type }) => type === "Ready")?.status === "False",
   };
 }
 

@@ -27,7 +27,14 @@ function passed({ facts, objection, leases = {} }: Setting): PassResult {
   putGateway(cluster, gatewayObject({ replicas: 3 }));
   for (const [pod, seen] of Object.entries(leases))
     cluster.leases.set(`holdfast/holdfast-public-${pod}`, lease(pod, { sequence: 1 }, seen));
-  const known = { desired: 3, pods: new Set(["a", "b", "c"]), trouble: undefined, rollout: undefined, addresses: [] };
+  const known = {
+    desired: 3,
+    pods: new Set(["a", "b", "c"]),
+    unready: new Set<string>(),
+    trouble: undefined,
+    rollout: undefined,
+    addresses: [],
+  };
   const view: FleetView = { facts: facts && { ...known, ...facts }, objection };
   return pass({
     cluster,

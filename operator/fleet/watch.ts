@@ -79,7 +79,11 @@ export class FleetWatch {
     const before = this.pods.get(key);
     if (before !== undefined && !isNewer(pod, before)) return false;
     this.pods.set(key, pod);
-    return before?.trouble !== pod.trouble || before?.metadata.uid !== pod.metadata.uid;
+    return (
+      before?.trouble !== pod.trouble ||
+      before?.isUnready !== pod.isUnready ||
+      before?.metadata.uid !== pod.metadata.uid
+    );
   }
 
   #watch(
