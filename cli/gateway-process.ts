@@ -1,15 +1,16 @@
 /** What `run` and `gateway` share: a gateway process around a source of snapshots, from start to orderly end. */
-import { apiHandler } from "../gateway/api.ts";
-import type { Bus } from "../gateway/bus.ts";
-import { createRedisBus } from "../gateway/bus-redis.ts";
+
+import type { Bus } from "../gateway/bus/bus.ts";
+import { createRedisBus } from "../gateway/bus/bus-redis.ts";
+import type { SnapshotHolder } from "../gateway/config/source.ts";
 import { createHub } from "../gateway/hub/hub.ts";
-import type { Log } from "../gateway/log.ts";
 import { type Gateway, type Listen, startGateway } from "../gateway/main.ts";
-import { addProcessMetrics, Metrics } from "../gateway/metrics.ts";
-import type { OverloadThresholds } from "../gateway/overload.ts";
+import type { Log } from "../gateway/observe/log.ts";
+import { addProcessMetrics, Metrics } from "../gateway/observe/metrics.ts";
+import { apiHandler } from "../gateway/ports/api.ts";
+import type { OverloadThresholds } from "../gateway/ports/overload.ts";
 import { handleSignals } from "../gateway/process.ts";
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
-import type { SnapshotHolder } from "../gateway/source.ts";
 
 export interface GatewayProcessOptions {
   readonly holder: SnapshotHolder;

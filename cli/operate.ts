@@ -1,7 +1,7 @@
 /** Runs the operator: what `holdfast operator` does. Apart from its options, so that `--help` loads nothing else. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { createLog, type Log } from "../gateway/log.ts";
+import { createLog, type Log } from "../gateway/observe/log.ts";
 import { createKubeClient, type KubeClient } from "../kube/client.ts";
 import type { KubeObject, OwnerReference } from "../kube/objects.ts";
 import { RESOURCES } from "../kube/resources.ts";

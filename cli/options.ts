@@ -1,7 +1,7 @@
 /** Options that several commands share. Every flag is an environment variable too; the flag wins. */
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
-import { OVERLOAD, type OverloadThresholds } from "../gateway/overload.ts";
+import { OVERLOAD, type OverloadThresholds } from "../gateway/ports/overload.ts";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"];
 

@@ -1,11 +1,12 @@
 /** Serves one WebSocketGateway of a cluster: what `holdfast gateway` does. Apart from its options, so that `--help` loads nothing else. */
-import { acknowledge } from "../gateway/acknowledge.ts";
-import { createMemoryBus } from "../gateway/bus-memory.ts";
-import { SwitchableBus } from "../gateway/bus-switch.ts";
-import { LastGood } from "../gateway/last-good.ts";
-import { createLog, type Log } from "../gateway/log.ts";
-import { SnapshotHolder } from "../gateway/source.ts";
-import { followKubernetes } from "../gateway/source-kubernetes.ts";
+
+import { createMemoryBus } from "../gateway/bus/bus-memory.ts";
+import { SwitchableBus } from "../gateway/bus/bus-switch.ts";
+import { acknowledge } from "../gateway/config/acknowledge.ts";
+import { LastGood } from "../gateway/config/last-good.ts";
+import { SnapshotHolder } from "../gateway/config/source.ts";
+import { followKubernetes } from "../gateway/config/source-kubernetes.ts";
+import { createLog, type Log } from "../gateway/observe/log.ts";
 import { createKubeClient } from "../kube/client.ts";
 import { systemClock } from "../kube/clock.ts";
 import type { GatewayOptions } from "./gateway.ts";

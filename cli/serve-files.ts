@@ -1,8 +1,8 @@
 /** Serves manifests from files: what `holdfast run` does. Apart from its options, so that `--help` loads nothing else. */
 import { randomBytes } from "node:crypto";
-import { createMemoryBus } from "../gateway/bus-memory.ts";
-import { createLog } from "../gateway/log.ts";
-import { SnapshotHolder } from "../gateway/source.ts";
+import { createMemoryBus } from "../gateway/bus/bus-memory.ts";
+import { SnapshotHolder } from "../gateway/config/source.ts";
+import { createLog } from "../gateway/observe/log.ts";
 import { redisBus, startGatewayProcess } from "./gateway-process.ts";
 import { overloadThresholds } from "./options.ts";
 import type { RunOptions } from "./run.ts";

@@ -3,10 +3,10 @@
  * the operator would write to the API goes straight into the assembly.
  */
 import { randomBytes } from "node:crypto";
-import { Assembler } from "../gateway/assemble.ts";
-import type { Log } from "../gateway/log.ts";
+import { Assembler } from "../gateway/config/assemble.ts";
+import type { SnapshotHolder } from "../gateway/config/source.ts";
+import type { Log } from "../gateway/observe/log.ts";
 import { type SecretMaterial, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
-import type { SnapshotHolder } from "../gateway/source.ts";
 import type { ClusterStore } from "../operator/cluster.ts";
 import { type LoadedFiles, watchFiles } from "../operator/files.ts";
 import type { ConfigMap, Secret } from "../operator/objects.ts";

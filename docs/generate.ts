@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Registry } from "prom-client";
 import { createProgram } from "../cli/program.ts";
-import { Metrics } from "../gateway/metrics.ts";
+import { Metrics } from "../gateway/observe/metrics.ts";
 import { CLOSES, REFUSALS } from "../gateway/refusals.ts";
 import { createClusterStore } from "../operator/cluster.ts";
 import { createMetrics } from "../operator/metrics.ts";

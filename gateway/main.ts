@@ -3,26 +3,26 @@
  */
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createAdminServer, type Readiness } from "./admin.ts";
 import { Access } from "./auth/access.ts";
 import { accessApi } from "./auth/api.ts";
 import type { KeyTimings } from "./auth/jwks.ts";
-import type { Bus } from "./bus.ts";
-import type { PortFailure } from "./certificates.ts";
+import { EndpointLoads } from "./backend/loads.ts";
+import type { Bus } from "./bus/bus.ts";
 import { type Clock, systemClock, wait } from "./clock.ts";
-import { processBudget } from "./descriptors.ts";
-import { type DrainPlan, drainConnections } from "./drain.ts";
+import type { Loaded, SnapshotSource } from "./config/source.ts";
 import { Limits } from "./limits/limits.ts";
-import { LiveConnections } from "./live.ts";
-import { EndpointLoads } from "./loads.ts";
-import type { Log } from "./log.ts";
-import { Metrics } from "./metrics.ts";
-import { OVERLOAD, Overload, type OverloadProbes, type OverloadThresholds, processProbes } from "./overload.ts";
-import { answerBroken, answerPlain } from "./plain.ts";
+import { type DrainPlan, drainConnections } from "./live/drain.ts";
+import { LiveConnections } from "./live/live.ts";
+import { createAdminServer, type Readiness } from "./observe/admin.ts";
+import type { Log } from "./observe/log.ts";
+import { Metrics } from "./observe/metrics.ts";
+import type { PortFailure } from "./ports/certificates.ts";
+import { processBudget } from "./ports/descriptors.ts";
+import { OVERLOAD, Overload, type OverloadProbes, type OverloadThresholds, processProbes } from "./ports/overload.ts";
+import { answerBroken, answerPlain } from "./ports/plain.ts";
+import { Ports, type RequestLimits } from "./ports/server.ts";
 import { type Random, systemRandom } from "./random.ts";
-import { Ports, type RequestLimits } from "./server.ts";
 import { type Listener, SNAPSHOT_OBJECTS } from "./snapshot.ts";
-import type { Loaded, SnapshotSource } from "./source.ts";
 import { type HubDoor, UpgradePipeline } from "./upgrade.ts";
 
 /** How a gateway without a snapshot leaves; there is nobody to leave then. */

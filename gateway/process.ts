@@ -1,7 +1,7 @@
 /** How a gateway process ends: by signal, paced; or by a fault that nobody caught, soon and never going on (P1, P2). */
 
-import type { Log } from "./log.ts";
 import type { DrainRequest } from "./main.ts";
+import type { Log } from "./observe/log.ts";
 
 /** Milliseconds from an uncaught exception to the end of the process. */
 const FAULT_LIMIT = 5000;

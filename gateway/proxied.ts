@@ -1,13 +1,13 @@
 /** Opens the session between a client and the backend that was dialled for it: a tunnel, or one whose messages are read. */
 import type { Duplex } from "node:stream";
 import type { MessagePolicy } from "../policy/messages.ts";
-import type { Dialled } from "./dial.ts";
+import type { Dialled } from "./backend/dial.ts";
 import type { Inspections } from "./inspect/inspection.ts";
 import { openInspected } from "./inspect/session.ts";
 import type { Meter } from "./limits/meter.ts";
-import type { Facts } from "./live.ts";
+import type { Facts } from "./live/live.ts";
 import type { Session, SessionEnd } from "./session.ts";
-import { openTunnel } from "./tunnel.ts";
+import { openTunnel } from "./tunnel/tunnel.ts";
 
 export interface ProxiedOptions {
   readonly client: Duplex;

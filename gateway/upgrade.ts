@@ -5,29 +5,34 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { MessagePolicy } from "../policy/messages.ts";
-import { Attempt, type AttemptTools } from "./attempt.ts";
 import type { Authenticator, Denial } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
-import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./balance.ts";
-import { ClientWatch, type Verdict } from "./client-watch.ts";
-import { CONNECTION_ID_NAME, type ConnectionId, issueConnectionId, presentedConnectionIds } from "./connection-id.ts";
-import { decideUpgrade, type Plan } from "./decide.ts";
-import { type Dialled, dial } from "./dial.ts";
-import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake-answer.ts";
-import { upstreamHead } from "./headers.ts";
+import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./backend/balance.ts";
+import { type Dialled, dial } from "./backend/dial.ts";
+import { upstreamHead } from "./backend/headers.ts";
+import type { EndpointLoads } from "./backend/loads.ts";
+import type { Loaded, SnapshotSource } from "./config/source.ts";
+import { Attempt, type AttemptTools } from "./handshake/attempt.ts";
+import { ClientWatch, type Verdict } from "./handshake/client-watch.ts";
+import {
+  CONNECTION_ID_NAME,
+  type ConnectionId,
+  issueConnectionId,
+  presentedConnectionIds,
+} from "./handshake/connection-id.ts";
+import { decideUpgrade, type Plan } from "./handshake/decide.ts";
+import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake/handshake-answer.ts";
 import { agreedByBackend, agreeWithClient, BACKEND_OFFER } from "./inspect/deflate.ts";
 import { Inspections } from "./inspect/inspection.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Meter } from "./limits/meter.ts";
 import type { Permit } from "./limits/permits.ts";
-import type { Facts, LiveConnection, LiveConnections } from "./live.ts";
-import type { EndpointLoads } from "./loads.ts";
+import type { Facts, LiveConnection, LiveConnections } from "./live/live.ts";
+import type { UpgradeEvent } from "./ports/server.ts";
 import { openProxied, type ProxiedOptions } from "./proxied.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
-import type { UpgradeEvent } from "./server.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { type Endpoint, type Route, type SecretMaterial, SNAPSHOT_OBJECTS } from "./snapshot.ts";
-import type { Loaded, SnapshotSource } from "./source.ts";
 
 export interface HubAcceptance {
   readonly request: IncomingMessage;

@@ -1,12 +1,12 @@
 /** All of a gateway process that knows who its clients are, put together: tokens, authorisers, revocations. */
-import type { Bus } from "../bus.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
-import type { LiveConnections } from "../live.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { SnapshotSource } from "../config/source.ts";
+import type { LiveConnections } from "../live/live.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Random } from "../random.ts";
 import type { Route } from "../snapshot.ts";
-import type { SnapshotSource } from "../source.ts";
 import { type Ask, createAsk } from "./ask.ts";
 import { Authenticator } from "./authenticator.ts";
 import { Control } from "./control.ts";

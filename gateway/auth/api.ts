@@ -8,8 +8,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
-import { type ApiProblem, answerProblem, authorized, readBody, UNAUTHORIZED } from "../api.ts";
-import { BusUnavailable } from "../bus.ts";
+import { BusUnavailable } from "../bus/bus.ts";
+import { type ApiProblem, answerProblem, authorized, readBody, UNAUTHORIZED } from "../ports/api.ts";
 import type { Control, RenewalFailure } from "./control.ts";
 
 export interface AccessApiOptions {

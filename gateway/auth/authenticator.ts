@@ -2,16 +2,16 @@
  * The step of the pipeline that may have to ask somebody: a token's signature, a revocation, an external authoriser. It
  * begins with who the client is by its API key and ends with who it is by everything that the route wants to know.
  */
-import type { ClientAddress } from "../client-ip.ts";
-import { presentedBy } from "../credentials.ts";
-import type { Handshake } from "../handshake.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
-import type { HttpAnswer } from "../problem.ts";
+import type { ClientAddress } from "../handshake/client-ip.ts";
+import type { Handshake } from "../handshake/handshake.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { HttpAnswer } from "../ports/problem.ts";
 import { isRefusal, type Refusal, refuse } from "../refusals.ts";
 import type { ExternalPolicy, JwtPolicy, Route, SecretMaterial } from "../snapshot.ts";
 import type { Ask } from "./ask.ts";
 import { claimText } from "./claims.ts";
+import { presentedBy } from "./credentials.ts";
 import { askAuthorizer } from "./external.ts";
 import type { TokenProblem } from "./jwt.ts";
 import { type Principal, principalOf, type VerifiedToken } from "./principal.ts";

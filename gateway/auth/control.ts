@@ -5,14 +5,14 @@
  * A process that starts, or whose bus comes back, says which revocations it knows; who knows more answers with its own.
  */
 import { z } from "zod";
-import { type Bus, BusUnavailable } from "../bus.ts";
+import { type Bus, BusUnavailable } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
-import type { LiveConnection, LiveConnections } from "../live.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { SnapshotSource } from "../config/source.ts";
+import type { LiveConnection, LiveConnections } from "../live/live.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Random } from "../random.ts";
 import { SNAPSHOT_OBJECTS } from "../snapshot.ts";
-import type { SnapshotSource } from "../source.ts";
 import type { TokenReason } from "./jwt.ts";
 import { Revocation, type Revocations } from "./revocations.ts";
 import { open, seal, sealingKey } from "./seal.ts";

@@ -2,12 +2,13 @@
  * An external authoriser: a service that is asked about each handshake with one GET, in the words that forward-auth services
  * know (`X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri`, `-For`). 2xx lets in, 401 and 403 are relayed, all else is a failure.
  */
-import { credentialParameters } from "../credentials.ts";
-import type { HttpAnswer } from "../problem.ts";
+
+import { withoutParameters } from "../handshake/target.ts";
+import type { HttpAnswer } from "../ports/problem.ts";
 import type { ExternalPolicy } from "../snapshot.ts";
-import { withoutParameters } from "../target.ts";
 import type { Ask, Reply } from "./ask.ts";
 import type { Subject } from "./authenticator.ts";
+import { credentialParameters } from "./credentials.ts";
 import type { Principal } from "./principal.ts";
 
 export type ExternalVerdict =

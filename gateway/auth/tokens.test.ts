@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { SignJWT } from "jose";
 import { type Issuer, makeJwtPolicy, makeKey, startIssuer } from "../../test/support/jwks-server.ts";
 import { systemClock } from "../clock.ts";
-import { secretMaterial } from "../secrets.ts";
+import { secretMaterial } from "../config/secrets.ts";
 import type { TokenProvider } from "../snapshot.ts";
 import { createAsk } from "./ask.ts";
 import { publicKeys } from "./key-set.ts";

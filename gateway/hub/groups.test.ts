@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { BusUnavailable, type Deliver, type Subscription } from "../bus.ts";
-import { createMemoryBus } from "../bus-memory.ts";
+import { BusUnavailable, type Deliver, type Subscription } from "../bus/bus.ts";
+import { createMemoryBus } from "../bus/bus-memory.ts";
 import { Groups } from "./groups.ts";
 
 /** A bus that is away: it confirms a subscription when told to. */

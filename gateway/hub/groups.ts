@@ -1,5 +1,5 @@
 /** Who is where: members by channel, and a subscription on the bus for exactly the channels that have members here. */
-import type { Bus, Deliver, Subscription } from "../bus.ts";
+import type { Bus, Deliver, Subscription } from "../bus/bus.ts";
 
 interface Group<Member> {
   readonly members: Set<Member>;

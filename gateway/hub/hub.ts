@@ -6,11 +6,11 @@
  * what is far away. Compression is off: a frame is encoded once and the same bytes go to every member.
  */
 import type { Socket } from "node:net";
-import { type Bus, BusUnavailable } from "../bus.ts";
+import { type Bus, BusUnavailable } from "../bus/bus.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import { binaryFrame, textFrame } from "../frames.ts";
 import { type Random, systemRandom } from "../random.ts";
 import type { Session } from "../session.ts";
+import { binaryFrame, textFrame } from "../tunnel/frames.ts";
 import type { HubAcceptance, HubDoor } from "../upgrade.ts";
 import {
   decodeEnvelope,

@@ -1,12 +1,12 @@
 /** Inspected routes in the pipeline: their policies compiled once, and each connection's inspector with what it tells. */
 import { compileMessagePolicy, type MessagePolicy } from "../../policy/messages.ts";
-import { textFrame } from "../frames.ts";
-import type { Facts } from "../live.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Facts } from "../live/live.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { type Refusal, refuse } from "../refusals.ts";
 import type { Session } from "../session.ts";
 import type { Route } from "../snapshot.ts";
+import { textFrame } from "../tunnel/frames.ts";
 import { type Finding, Inspector, type MessageRules } from "./inspector.ts";
 
 export interface InspectionTools {

@@ -1,7 +1,7 @@
 /** What becomes of the messages of one connection: the route's policy asked, what it refuses dealt with as the route says, told and counted. */
 import type { MessageError, MessagePolicy, MessageReason, Outcome, Surroundings } from "../../policy/messages.ts";
-import type { Violation } from "../frames.ts";
 import type { Route } from "../snapshot.ts";
+import type { Violation } from "../tunnel/frames.ts";
 
 export type MessageRules = NonNullable<Route["messages"]>;
 type Kind = "text" | "binary";

@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { Duplex } from "node:stream";
-import type { FrameRules, Violation } from "../frames.ts";
-import { Lane } from "../lane.ts";
 import type { Meter } from "../limits/meter.ts";
+import type { FrameRules, Violation } from "../tunnel/frames.ts";
+import { Lane } from "../tunnel/lane.ts";
 import { deflate, inflate } from "./deflate.ts";
 import type { Decision } from "./inspector.ts";
 import { encodeMessage, type Item, type Message, MessageReader, TEXT } from "./messages.ts";

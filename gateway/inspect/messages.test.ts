@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { binaryFrame, maskFrame, pingFrame, textFrame } from "../frames.ts";
+import { binaryFrame, maskFrame, pingFrame, textFrame } from "../tunnel/frames.ts";
 import { BINARY, encodeMessage, type Item, MessageReader, TEXT } from "./messages.ts";
 
 function readAll(chunks: readonly Buffer[]): Item[] {

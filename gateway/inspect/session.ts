@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Meter } from "../limits/meter.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type { Route } from "../snapshot.ts";
-import { openTunnel } from "../tunnel.ts";
+import { openTunnel } from "../tunnel/tunnel.ts";
 import type { Inspector } from "./inspector.ts";
 import { InspectedLane } from "./lane.ts";
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { type LinkTimings, RedisLink } from "../redis-link.ts";
+import { type LinkTimings, RedisLink } from "../bus/redis-link.ts";
 import type { BucketShape } from "./bucket.ts";
 import { FLEET_SCRIPT } from "./fleet-script.ts";
 

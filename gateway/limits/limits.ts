@@ -3,8 +3,8 @@
  * limit is refused or only reported.
  */
 import type { Cancel, Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { isRefusal, type Refusal, type RefusalReason, refuse } from "../refusals.ts";
 import type { Route } from "../snapshot.ts";
 import { Fleet, type FleetTimings } from "./fleet.ts";

@@ -1,6 +1,6 @@
 /** Makes the meters of connections from their routes' policies, and keeps the buckets that several connections share. */
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Route } from "../snapshot.ts";
 import { bucketShape, type Rate } from "./bucket.ts";
 import type { Fleet } from "./fleet.ts";

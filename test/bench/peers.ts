@@ -1,8 +1,8 @@
 // Both far ends of the proxies under test, in one process of its own: an echoing WebSocket backend, and many clients that
 // keep a window of messages under way. Speaks frames by hand, because only the proxy's CPU is to be measured.
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { maskFrame, textFrame } from "../../gateway/frames.ts";
-import { acceptFor } from "../../gateway/switching.ts";
+import { acceptFor } from "../../gateway/backend/switching.ts";
+import { maskFrame, textFrame } from "../../gateway/tunnel/frames.ts";
 
 export type PeersRequest =
   | {

@@ -2,7 +2,6 @@
 // clients to ready pods, and `kubectl rollout restart` replaces them all.
 //   HOLDFAST_IMAGE=… test/in-netns.sh node test/bench/rollout.ts [--gateways 3] [--clients 3000] [--rate 100]
 import { parseArgs } from "node:util";
-import type { WebSocket } from "ws";
 import { GATEWAY, Release } from "../e2e/release.ts";
 import { until } from "../support/controlplane/apiserver-client.ts";
 import { type Outcome, ReturningClients } from "./returning-clients.ts";
@@ -54,14 +53,6 @@ function report({ closes, failures, unanswered, returns }: Outcome, seconds: num
   return abnormal.size === 0 && failures.size === 0 && unanswered === 0;
 }
 
-const opened = [
-  (socket: WebSocket) => {
-    socket.terminate();
-    return true;
-  },
-  () => false,
-] as const;
-
 async function measure(release: Release): Promise<boolean> {
   const count = Number(values.clients);
   await release.deploy(
@@ -73,7 +64,11 @@ async function measure(release: Release): Promise<boolean> {
   await release.apps("wait", "--for=condition=Ready", "wsr/echo", "--timeout=60s");
   await release.apps("wait", "--for=condition=Available", "deployment/echo", "--timeout=60s");
   // kube-proxy may be a moment behind the endpoints.
-  await until("a client gets through", 10_000, () => release.connect("/echo").then(...opened));
+  await until("a client gets through", 10_000, async () => {
+    const socket = await release.connect("/echo").catch(() => undefined);
+    socket?.terminate();
+    return socket !== undefined;
+  });
   const clients = await ReturningClients.connect(await release.url("/echo"), count);
   process.stdout.write(
     `${values.gateways} gateways, ${count} clients, ${values.rate} closes a second from each pod that drains\n`,

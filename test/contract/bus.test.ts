@@ -1,8 +1,8 @@
-// What gateway/bus.ts promises, held against both twins. Two buses on one "wire" stand for two pods.
+// What gateway/bus/bus.ts promises, held against both twins. Two buses on one "wire" stand for two pods.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
-import { type Bus, BusUnavailable } from "../../gateway/bus.ts";
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
-import { createRedisBus } from "../../gateway/bus-redis.ts";
+import { type Bus, BusUnavailable } from "../../gateway/bus/bus.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
+import { createRedisBus } from "../../gateway/bus/bus-redis.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 

@@ -1,6 +1,6 @@
 /** What the operator writes is what a gateway reads: both halves of the snapshot contract, held together. */
 import { describe, expect, it } from "@jest/globals";
-import { Assembler, type Carriers } from "../../gateway/assemble.ts";
+import { Assembler, type Carriers } from "../../gateway/config/assemble.ts";
 import type { ClusterStore } from "../../operator/cluster.ts";
 import { readIndex, renderSnapshot, snapshotOf } from "../../operator/render/snapshot-objects.ts";
 import { translate } from "../../operator/translate/translate.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
+import { secretMaterial } from "../../gateway/config/secrets.ts";
+import { SnapshotHolder } from "../../gateway/config/source.ts";
 import { createHub } from "../../gateway/hub/hub.ts";
-import { createLog } from "../../gateway/log.ts";
 import { startGateway } from "../../gateway/main.ts";
-import { secretMaterial } from "../../gateway/secrets.ts";
-import { SnapshotHolder } from "../../gateway/source.ts";
+import { createLog } from "../../gateway/observe/log.ts";
 import { eventually } from "../support/eventually.ts";
 import { CHAT, makeSnapshot } from "../support/make-snapshot.ts";
 import { createRig } from "../support/rig.ts";

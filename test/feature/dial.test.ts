@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { type Dialled, type DialOptions, dial } from "../../gateway/dial.ts";
+import { type Dialled, type DialOptions, dial } from "../../gateway/backend/dial.ts";
 import { freePort } from "../support/free-port.ts";
 
 // RFC 6455 §1.3

@@ -1,8 +1,8 @@
 // The API port: who may send, what may be sent, and what a caller is told when it may not.
 import { describe, expect, it } from "@jest/globals";
-import { MAX_BODY } from "../../gateway/api.ts";
-import { BusUnavailable } from "../../gateway/bus.ts";
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import { BusUnavailable } from "../../gateway/bus/bus.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
+import { MAX_BODY } from "../../gateway/ports/api.ts";
 import { hubRoute, listen, startHubGateway } from "../support/hub-gateway.ts";
 import { rawConnect } from "../support/raw-client.ts";
 import { createRig } from "../support/rig.ts";

@@ -1,7 +1,7 @@
 // Plain clients on a hub: they join the groups of their route and receive what is sent there.
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import { maskFrame, textFrame } from "../../gateway/frames.ts";
+import { maskFrame, textFrame } from "../../gateway/tunnel/frames.ts";
 import { eventually } from "../support/eventually.ts";
 import { hubRoute, listen, startHubGateway } from "../support/hub-gateway.ts";
 import { prefixMatch } from "../support/make-route.ts";

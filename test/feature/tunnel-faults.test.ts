@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/frames.ts";
-import { CLOSE_WITHIN_MS } from "../../gateway/tunnel.ts";
+import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/tunnel/frames.ts";
+import { CLOSE_WITHIN_MS } from "../../gateway/tunnel/tunnel.ts";
 import { eventually } from "../support/eventually.ts";
 import { closeRigs, openRig } from "../support/tunnel-rig.ts";
 

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { afterEach, expect, it } from "@jest/globals";
-import { binaryFrame, closeFrame, maskFrame } from "../../gateway/frames.ts";
 import type { SessionEnd } from "../../gateway/session.ts";
-import { openTunnel } from "../../gateway/tunnel.ts";
+import { binaryFrame, closeFrame, maskFrame } from "../../gateway/tunnel/frames.ts";
+import { openTunnel } from "../../gateway/tunnel/tunnel.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { Peer } from "../support/tunnel-rig.ts";
 

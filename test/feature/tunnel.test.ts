@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/frames.ts";
 import { bucketShape } from "../../gateway/limits/bucket.ts";
 import { Meter } from "../../gateway/limits/meter.ts";
+import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../gateway/tunnel/frames.ts";
 import { eventually } from "../support/eventually.ts";
 import { openInspectedRig } from "../support/inspected-rig.ts";
 import { closeRigs, openRig } from "../support/tunnel-rig.ts";

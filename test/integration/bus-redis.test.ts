@@ -1,8 +1,8 @@
 // What only the Redis twin has: several processes, credentials, and bounds of its own.
 import { afterEach, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
-import { type Bus, BusUnavailable } from "../../gateway/bus.ts";
-import { createRedisBus, type RedisBusOptions } from "../../gateway/bus-redis.ts";
+import { type Bus, BusUnavailable } from "../../gateway/bus/bus.ts";
+import { createRedisBus, type RedisBusOptions } from "../../gateway/bus/bus-redis.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Registry } from "prom-client";
 import { parse, stringify } from "yaml";
-import { addProcessMetrics, Metrics } from "../../gateway/metrics.ts";
+import { addProcessMetrics, Metrics } from "../../gateway/observe/metrics.ts";
 import { CLOSES, REFUSALS } from "../../gateway/refusals.ts";
 import { createClusterStore } from "../../operator/cluster.ts";
 import { createMetrics } from "../../operator/metrics.ts";

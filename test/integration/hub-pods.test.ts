@@ -1,8 +1,8 @@
 // Any pod reaches any client: two gateways that share nothing but a real Redis.
 import { expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
-import type { Bus } from "../../gateway/bus.ts";
-import { createRedisBus } from "../../gateway/bus-redis.ts";
+import type { Bus } from "../../gateway/bus/bus.ts";
+import { createRedisBus } from "../../gateway/bus/bus-redis.ts";
 import { eventually } from "../support/eventually.ts";
 import { type HubGateway, listen, startHubGateway } from "../support/hub-gateway.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";

@@ -2,14 +2,14 @@
  * A gateway as a process of its own, for what only a process can show: signals, faults, memory. Steered by its parent over
  * IPC (`gateway-process.ts`), and gone when the parent is.
  */
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
+import { secretMaterial } from "../../gateway/config/secrets.ts";
+import { SnapshotHolder } from "../../gateway/config/source.ts";
 import { createHub } from "../../gateway/hub/hub.ts";
-import { createLog } from "../../gateway/log.ts";
 import { startGateway } from "../../gateway/main.ts";
-import { addProcessMetrics, Metrics } from "../../gateway/metrics.ts";
+import { createLog } from "../../gateway/observe/log.ts";
+import { addProcessMetrics, Metrics } from "../../gateway/observe/metrics.ts";
 import { handleSignals } from "../../gateway/process.ts";
-import { secretMaterial } from "../../gateway/secrets.ts";
-import { SnapshotHolder } from "../../gateway/source.ts";
 import { makeSnapshot, type SnapshotParts } from "./make-snapshot.ts";
 
 export type Command =

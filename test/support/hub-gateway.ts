@@ -1,10 +1,10 @@
 /** A gateway whose hub and API are real, and the calls that a test makes to them. */
 import { once } from "node:events";
-import { apiHandler } from "../../gateway/api.ts";
-import type { Bus } from "../../gateway/bus.ts";
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import type { Bus } from "../../gateway/bus/bus.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
 import { createHub } from "../../gateway/hub/hub.ts";
-import { Metrics } from "../../gateway/metrics.ts";
+import { Metrics } from "../../gateway/observe/metrics.ts";
+import { apiHandler } from "../../gateway/ports/api.ts";
 import type { Route } from "../../gateway/snapshot.ts";
 import { makeRoute, prefixMatch } from "./make-route.ts";
 import type { Client, openClient, Rig } from "./rig.ts";

@@ -1,5 +1,5 @@
 /** Values for tests of the gateway's decisions: a route without policies, and the opening handshake of a browser. */
-import { type Handshake, parseHandshake, type RawRequest } from "../../gateway/handshake.ts";
+import { type Handshake, parseHandshake, type RawRequest } from "../../gateway/handshake/handshake.ts";
 import { isRefusal } from "../../gateway/refusals.ts";
 import type { Route, RouteMatch } from "../../gateway/snapshot.ts";
 

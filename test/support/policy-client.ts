@@ -1,5 +1,5 @@
 /** Plays the client of a row byte for byte, and tells how it ended. */
-import { closeFrame, maskFrame, textFrame } from "../../gateway/frames.ts";
+import { closeFrame, maskFrame, textFrame } from "../../gateway/tunnel/frames.ts";
 import { eventually } from "./eventually.ts";
 import type { Client, Step } from "./policy-table/row.ts";
 import { type HttpReply, handshakeText, parseReply, type RawClient, rawConnect } from "./raw-client.ts";

@@ -1,10 +1,10 @@
 /** A whole gateway in this process, on free ports of 127.0.0.1, whose snapshot a test changes as it likes. */
-import { createMemoryBus } from "../../gateway/bus-memory.ts";
+import { createMemoryBus } from "../../gateway/bus/bus-memory.ts";
+import { secretMaterial } from "../../gateway/config/secrets.ts";
+import { SnapshotHolder } from "../../gateway/config/source.ts";
 import { createHub } from "../../gateway/hub/hub.ts";
-import { createLog } from "../../gateway/log.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/main.ts";
-import { secretMaterial } from "../../gateway/secrets.ts";
-import { SnapshotHolder } from "../../gateway/source.ts";
+import { createLog } from "../../gateway/observe/log.ts";
 import { eventually } from "./eventually.ts";
 import { makeSnapshot, type SnapshotParts } from "./make-snapshot.ts";
 import { scrape } from "./metrics.ts";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { Session, SessionEnd } from "../../gateway/session.ts";
-import { openTunnel, type TunnelOptions } from "../../gateway/tunnel.ts";
+import { openTunnel, type TunnelOptions } from "../../gateway/tunnel/tunnel.ts";
 import { eventually } from "./eventually.ts";
 
 /** The far end of one side: what it sends are bytes, what it got are bytes. */

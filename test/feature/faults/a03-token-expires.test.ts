@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { apiHandler } from "../../../gateway/api.ts";
-import { createMemoryBus } from "../../../gateway/bus-memory.ts";
+import { createMemoryBus } from "../../../gateway/bus/bus-memory.ts";
 import { createHub } from "../../../gateway/hub/hub.ts";
+import { apiHandler } from "../../../gateway/ports/api.ts";
 import { type JwtPolicy, SNAPSHOT_OBJECTS } from "../../../gateway/snapshot.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bearer, makeJwtPolicy, startIssuer } from "../../support/jwks-server.ts";

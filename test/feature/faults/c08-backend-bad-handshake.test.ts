@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "@jest/globals";
-import { acceptFor } from "../../../gateway/switching.ts";
+import { acceptFor } from "../../../gateway/backend/switching.ts";
 import { CHAT } from "../../support/make-snapshot.ts";
 import { handshakeText, rawRequest } from "../../support/raw-client.ts";
 import { createRig } from "../../support/rig.ts";

@@ -1,7 +1,7 @@
 /** C14 on inspected connections: an invalid frame or payload ends the connection, and the backend never sees any of it. */
 import { deflateRawSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../../gateway/frames.ts";
+import { binaryFrame, closeFrame, maskFrame, textFrame } from "../../../gateway/tunnel/frames.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openInspectedRig } from "../../support/inspected-rig.ts";
 import { closeRigs } from "../../support/tunnel-rig.ts";

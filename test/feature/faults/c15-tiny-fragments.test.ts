@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { maskFrame, textFrame } from "../../../gateway/frames.ts";
+import { maskFrame, textFrame } from "../../../gateway/tunnel/frames.ts";
 import { eventually } from "../../support/eventually.ts";
 import { CHAT } from "../../support/make-snapshot.ts";
 import { handshakeText, rawConnect } from "../../support/raw-client.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { descriptorBudget } from "../../../gateway/descriptors.ts";
+import { descriptorBudget } from "../../../gateway/ports/descriptors.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startGatewayProcess } from "../../support/gateway-process.ts";
 import { CHAT } from "../../support/make-snapshot.ts";

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "@jest/globals";
-import { type Bus, BusUnavailable } from "../../../gateway/bus.ts";
-import { createRedisBus } from "../../../gateway/bus-redis.ts";
+import { type Bus, BusUnavailable } from "../../../gateway/bus/bus.ts";
+import { createRedisBus } from "../../../gateway/bus/bus-redis.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type RedisServer, startRedis } from "../../support/redis.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
-import type { Bus } from "../../../gateway/bus.ts";
-import { createRedisBus } from "../../../gateway/bus-redis.ts";
+import type { Bus } from "../../../gateway/bus/bus.ts";
+import { createRedisBus } from "../../../gateway/bus/bus-redis.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type RedisServer, startRedis } from "../../support/redis.ts";
 

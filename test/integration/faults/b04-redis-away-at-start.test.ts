@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { createRedisBus } from "../../../gateway/bus-redis.ts";
+import { createRedisBus } from "../../../gateway/bus/bus-redis.ts";
 import { eventually } from "../../support/eventually.ts";
 import { listen, startHubGateway } from "../../support/hub-gateway.ts";
 import { startRedis } from "../../support/redis.ts";
