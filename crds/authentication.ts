@@ -12,19 +12,28 @@ const CredentialSource = withRules(
       .string()
       .min(1)
       .max(256)
-      .describe("Name of a query parameter; the backend does not see it.")
+      .describe("Name of a query parameter; the backend does not see it unless toBackend is Keep.")
       .optional(),
     cookie: token().describe("Name of a cookie.").optional(),
     protocol: token()
       .describe("Prefix of an offered subprotocol whose rest is the credential; the backend does not see it.")
       .optional(),
     prefix: headerValue().max(64).describe("Text before the credential in the header, such as 'Bearer '.").optional(),
+    toBackend: z
+      .enum(["Strip", "Keep"])
+      .describe("Strip, as where omitted, or Keep: whether the backend sees the query parameter.")
+      .optional(),
   }),
   exactlyOneOf(...PLACES),
   {
     cel: "!has(self.prefix) || has(self.header)",
     message: "prefix belongs to header only",
     holds: (source) => source.prefix === undefined || source.header !== undefined,
+  },
+  {
+    cel: "!has(self.toBackend) || has(self.queryParam)",
+    message: "toBackend belongs to queryParam only",
+    holds: (source) => source.toBackend === undefined || source.queryParam !== undefined,
   },
 ).describe("One place where the credential may stand.");
 

@@ -71,6 +71,8 @@ export const CredentialSource = z.strictObject({
   in: z.enum(["header", "query", "cookie", "protocol"]),
   name: z.string(),
   prefix: z.string(),
+  /** Of a query parameter that the backend gets as well; it does not otherwise. */
+  toBackend: z.literal("Keep").optional(),
 });
 export type CredentialSource = z.infer<typeof CredentialSource>;
 

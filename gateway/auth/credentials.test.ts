@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { makeHandshake, makeRoute } from "../../test/support/make-route.ts";
 import type { CredentialSource, Route, SecretMaterial } from "../snapshot.ts";
-import { authenticate, credentialParameters, isCredentialProtocol } from "./credentials.ts";
+import { authenticate, credentialParameters, isCredentialProtocol, strippedParameters } from "./credentials.ts";
 
 function secretsOf(values: Readonly<Record<string, string>>): SecretMaterial {
   return { get: (key) => values[key] };
@@ -87,5 +87,15 @@ describe("where credentials stand", () => {
     expect(isCredentialProtocol(routeWith(inProtocol), "key.abc")).toBe(true);
     expect(isCredentialProtocol(routeWith(inProtocol), "chat")).toBe(false);
     expect(isCredentialProtocol(makeRoute(), "key.abc")).toBe(false);
+  });
+
+  it("is known as a credential's place also where the backend gets the parameter", () => {
+    const route = routeWith(inQuery, { in: "query", name: "ticket", prefix: "", toBackend: "Keep" });
+    expect(credentialParameters(route)).toEqual(["api_key", "ticket"]);
+    expect(strippedParameters(route)).toEqual(["api_key"]);
+  });
+
+  it("takes a parameter out that one source would keep and another not", () => {
+    expect(strippedParameters(routeWith({ ...inQuery, toBackend: "Keep" }, inQuery))).toEqual(["api_key"]);
   });
 });

@@ -31,11 +31,20 @@ export function authenticate(handshake: Handshake, route: Route, secrets: Secret
     : principalOf({ apiKey: matched });
 }
 
-/** Names of query parameters that carry credentials on this route; they never reach a backend or a log (A8). */
+/** Names of query parameters that carry credentials on this route; nobody but its backends may ever see them (A8). */
 export function credentialParameters(route: Route): string[] {
-  return sourcesOf(route)
-    .filter((source) => source.in === "query")
-    .map((source) => source.name);
+  return parametersOf(route).map(({ name }) => name);
+}
+
+/** Those of them that its backends do not see either: where two sources name one parameter, either of them can take it out. */
+export function strippedParameters(route: Route): string[] {
+  return parametersOf(route)
+    .filter(({ toBackend }) => toBackend !== "Keep")
+    .map(({ name }) => name);
+}
+
+function parametersOf(route: Route): CredentialSource[] {
+  return sourcesOf(route).filter((source) => source.in === "query");
 }
 
 /** Whether an offered subprotocol is a credential (`bearer.<key>`), which is then never negotiated. */

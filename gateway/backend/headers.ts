@@ -1,9 +1,9 @@
 /**
  * The request head that a backend gets: end-to-end headers as they came, hop-by-hop ones rebuilt (C9), what the gateway
- * vouches for overwritten (A9), credentials in the query taken out (A8), the path as matched and rewritten.
+ * vouches for overwritten (A9), credentials in the query taken out unless they shall stay (A8), the path as matched and rewritten.
  */
 
-import { credentialParameters } from "../auth/credentials.ts";
+import { strippedParameters } from "../auth/credentials.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { ClientAddress } from "../handshake/client-ip.ts";
 import { CONNECTION_ID_HEADER, CONNECTION_ID_NAME } from "../handshake/connection-id.ts";
@@ -61,7 +61,7 @@ export function upstreamHead(request: UpstreamRequest): string {
   const path = rewritePath(handshake.target.path, route, match);
   const search = withoutParameters(
     handshake.target.search,
-    new Set([CONNECTION_ID_NAME, ...credentialParameters(route)]),
+    new Set([CONNECTION_ID_NAME, ...strippedParameters(route)]),
   );
   const told = [...forwardedHeaders(request), ...ownHeaders(request), ...principalHeaders(request)];
   const headers = applyRequestHeaders(told, route);

@@ -65,12 +65,16 @@ interface SpecSource {
   readonly cookie?: string | undefined;
   readonly protocol?: string | undefined;
   readonly prefix?: string | undefined;
+  readonly toBackend?: "Strip" | "Keep" | undefined;
 }
 
 /** A subprotocol's prefix is all there is of it: `bearer.` finds the credential in `bearer.<credential>`. */
-function credentialSource({ header, queryParam, cookie, protocol, prefix = "" }: SpecSource): CredentialSource {
+function credentialSource(source: SpecSource): CredentialSource {
+  const { header, queryParam, cookie, protocol, prefix = "", toBackend } = source;
   if (header !== undefined) return { in: "header", name: header, prefix };
-  if (queryParam !== undefined) return { in: "query", name: queryParam, prefix: "" };
+  if (queryParam !== undefined) {
+    return { in: "query", name: queryParam, prefix: "", ...(toBackend === "Keep" ? { toBackend } : {}) };
+  }
   if (cookie !== undefined) return { in: "cookie", name: cookie, prefix: "" };
   return { in: "protocol", name: "", prefix: protocol ?? "" };
 }

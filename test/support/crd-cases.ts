@@ -208,6 +208,12 @@ const INVALID_ROUTES: readonly Row[] = [
     "prefix belongs to header only",
   ],
   [
+    "header-to-backend",
+    apiKeySource({ header: "X-Api-Key", toBackend: "Keep" }),
+    "spec.authentication.apiKeys.sources[0]",
+    "toBackend belongs to queryParam only",
+  ],
+  [
     "authoriser-with-password",
     { authentication: { external: { url: "http://u:p@authz/" } } },
     "spec.authentication.external.url",
@@ -610,6 +616,7 @@ const VALID_ROUTES: readonly (readonly [name: string, fields: Spec])[] = [
   ["keys-by-discovery", provider({ algorithms: ["EdDSA"] })],
   ["bearer-by-protocol", apiKeySource({ protocol: "bearer." })],
   ["key-by-header", apiKeySource({ header: "Authorization", prefix: "Key " })],
+  ["key-by-query-to-backend", apiKeySource({ queryParam: "key", toBackend: "Keep" })],
   ["hash-of-header", hash({ type: "Header", name: "X-Room" })],
   ["hash-by-default", { loadBalancing: { consistentHash: { maxLoad: 100 } } }],
   [

@@ -36,7 +36,7 @@ const policies = {
       ],
       sources: [
         { header: "Authorization", prefix: "Bearer " },
-        { queryParam: "jwt" },
+        { queryParam: "jwt", toBackend: "Strip" },
         { cookie: "session" },
         { protocol: "bearer." },
       ],

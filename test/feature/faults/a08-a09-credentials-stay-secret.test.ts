@@ -58,6 +58,17 @@ describe("A8: a token in the URL, or in another place", () => {
     expectNoTrace(text, token);
   });
 
+  it("in the query, to stay: the backend gets it as it came, and still nothing says it anywhere else", async () => {
+    const { issuer, echo, holdfast, said } = await setUp({ in: "query", name: "jwt", prefix: "", toBackend: "Keep" });
+    const token = await issuer.token();
+    const client = await rig.client(holdfast.url(`/room?a=1&jwt=${token}&b=2`));
+    expect((await client.ask("hello")).toString()).toBe("hello");
+    expect(echo.requests[0]?.url).toBe(`/room?a=1&jwt=${token}&b=2`);
+    await client.close();
+    await holdfast.line("connection");
+    expectNoTrace(await said(), token);
+  });
+
   it("in a subprotocol: the backend is not offered it, and the client gets what the backend chose", async () => {
     const { issuer, echo, holdfast, said } = await setUp({ in: "protocol", name: "", prefix: "bearer." });
     const token = await issuer.token();
