@@ -53,6 +53,7 @@ export class Reconciler {
   readonly #blocked = new Map<string, Objection>();
   #memory: PassMemory = emptyMemory();
   #changed = true;
+  #collecting = false;
   #decidedAt = Number.NEGATIVE_INFINITY;
   #decideBy = Number.POSITIVE_INFINITY;
 
@@ -120,7 +121,7 @@ export class Reconciler {
     offerStatuses(statusWrites(result));
     await fleet?.reconcile(result.gateways.map(({ plan }) => plan));
     await fleet?.weighPods(watch.cluster);
-    await this.#collect();
+    this.#collect();
   }
 
   /** Renewing a Lease is no change; only its end is. */
@@ -177,12 +178,22 @@ export class Reconciler {
     }
   }
 
-  async #collect(): Promise<void> {
+  /** Beside the passes: after a storm there are hundreds of parts to delete, and no change shall wait for that. */
+  #collect(): void {
     const { watch, clock } = this.#options;
+    if (this.#collecting) return;
     const { parts, leases, nextAt } = this.#collector.leftovers(watch.cluster, watch.parts, clock.now());
     if (nextAt !== undefined) this.decideBy(nextAt);
-    await inParallel(parts, DELETIONS_AT_A_TIME, (part) => this.#delete(RESOURCES.configMaps, part));
-    await inParallel(leases, DELETIONS_AT_A_TIME, (lease) => this.#delete(RESOURCES.leases, lease));
+    if (parts.length + leases.length === 0) return;
+    const due = [
+      ...parts.map((part) => () => this.#delete(RESOURCES.configMaps, part)),
+      ...leases.map((lease) => () => this.#delete(RESOURCES.leases, lease)),
+    ];
+    this.#collecting = true;
+    void inParallel(due, DELETIONS_AT_A_TIME, (deletion) => deletion()).finally(() => {
+      this.#collecting = false;
+      this.decideBy(clock.now()); // what has become due in the meantime
+    });
   }
 
   async #delete(resource: Resource, { metadata: { namespace, name, uid } }: KubernetesObject): Promise<void> {
@@ -190,6 +201,7 @@ export class Reconciler {
     onWrite("delete");
     try {
       await client.delete({ resource, namespace, name }, { uid, signal });
+      if (resource === RESOURCES.configMaps) this.#options.watch.partGone(`${namespace}/${name}`);
     } catch (error) {
       if (signal.aborted) return;
       onError(`${resource.kind} ${namespace}/${name}, which is not in use any more`, error, BACKOFF.maxMs);

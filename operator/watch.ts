@@ -37,6 +37,8 @@ export interface ClusterWatch {
   follow(names: ReferencedNames): void;
   /** Takes in what the operator has just written, before the watch brings it. */
   took(object: KubernetesObject): void;
+  /** The same of a part (`namespace/name`) that it has deleted: when the watch tells of it, there is nothing to put right. */
+  partGone(key: string): void;
   /** Resolves when every loop has ended after the signal. */
   readonly ended: Promise<unknown>;
 }
@@ -80,6 +82,10 @@ class Watches implements ClusterWatch {
   took(object: KubernetesObject): void {
     const intake = object.kind === RESOURCES.secrets.kind ? NAMED_INTAKES.secrets : this.#intakeOf(object);
     intake.put(this.#context(), intake.trim(leanObject(intake.resource, object)));
+  }
+
+  partGone(key: string): void {
+    this.parts.delete(key);
   }
 
   #intakeOf({ kind, metadata }: KubernetesObject): Intake {
