@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createKubeClient, type KubeClient } from "../../../kube/client.ts";
 import { RESOURCES } from "../../../kube/resources.ts";
 import { CONTROL_PLANE_TIMEOUT_MS, type ControlPlane, startControlPlane } from "../../support/controlplane.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   apply,
   condition,
@@ -50,6 +51,7 @@ beforeAll(async () => {
   });
   await condition(client, routeTarget(namespace, "lost"), { type: "ResolvedRefs", status: "False" });
   await condition(client, gatewayTarget(namespace), { type: "Ready", status: "True" });
+  await eventually("the last status and the last Event are written", settled, 20_000);
 }, CONTROL_PLANE_TIMEOUT_MS);
 afterAll(async () => {
   await Promise.all((pods ?? []).map((pod) => pod.leave()));
@@ -57,6 +59,13 @@ afterAll(async () => {
   client?.close();
   await plane?.stop();
 });
+
+/** Nothing has been written for a second. */
+async function settled(): Promise<boolean> {
+  const before = await operator.writes();
+  await sleep(1_000);
+  return (await operator.writes()) === before;
+}
 
 /** The version of every object that an operator may write. */
 async function versions(): Promise<Record<string, string | undefined>> {
