@@ -27,6 +27,13 @@ export function compileLimits(limits: Given): Limits {
   };
 }
 
+/** Blocks of the limits that all pods of a gateway count together, which they can through its Redis only. */
+export function fleetFields({ connections, handshakes, messages, bytes }: Limits): string[] {
+  return Object.entries<Scoped | undefined>({ connections, handshakes, messages, bytes })
+    .filter(([, block]) => block?.scope === "Fleet")
+    .map(([name]) => `limits.${name}`);
+}
+
 function counts({ total, perClientIP, perUser }: NonNullable<Given["connections"]> = {}): Limits["connections"] {
   return {
     ...(total === undefined ? {} : { total }),

@@ -1,7 +1,15 @@
 /** From finished drafts to what is published: a gateway's plan, and what each object shall be told. */
 import type { BackendEndpoints, Route } from "../../gateway/snapshot.ts";
 import { type ConditionValue, fails, holds, joined, type Objection } from "./condition.ts";
-import { type GatewayDraft, objectionsOf, type ParentDraft, type RouteDraft, type TargetDraft } from "./draft.ts";
+import {
+  type AcceptedGateway,
+  type GatewayDraft,
+  objectionsOf,
+  type ParentDraft,
+  type RouteDraft,
+  type TargetDraft,
+} from "./draft.ts";
+import { fleetFields } from "./limits.ts";
 import type { TranslationMemory } from "./memory.ts";
 import type { GatewayOutcome, GatewayPlan, ParentOutcome, RouteOutcome } from "./plan.ts";
 import { backendsOf, urlsOf } from "./urls.ts";
@@ -74,8 +82,8 @@ export function gatewayOutcome(gateway: GatewayDraft, drafts: readonly RouteDraf
 /** The same object as last time while there is nothing else to say. */
 export function routeOutcome(draft: RouteDraft): RouteOutcome {
   const said: unknown[] = [draft.entry, draft.attachment, draft.backends, draft.rejected?.message];
-  for (const { rejected, keys, messages, route, withheld } of draft.targets)
-    said.push(rejected?.message, keys, messages, route, withheld?.message);
+  for (const { gateway, rejected, keys, messages, route, withheld } of draft.targets)
+    said.push(rejected?.message, keys, messages, route, withheld?.message, hasRedis(gateway));
   return draft.memory.outcome.get(said, () => makeOutcome(draft));
 }
 
@@ -107,7 +115,23 @@ function parentOutcome(draft: RouteDraft, parent: ParentDraft): ParentOutcome {
 }
 
 function acceptedBy(target: TargetDraft | undefined): string {
-  return target === undefined ? "" : `served by ${target.gateway.key} at ${target.attached.listeners.join(", ")}`;
+  if (target === undefined) return "";
+  return [`served by ${target.gateway.key} at ${target.attached.listeners.join(", ")}`, ...countedByPod(target)].join(
+    "; ",
+  );
+}
+
+/** What is in force otherwise than it reads. The route is good all the same: the limits hold, and a Redis may come later. */
+function countedByPod({ gateway, route }: TargetDraft): string[] {
+  const fields = route === undefined || hasRedis(gateway) ? [] : fleetFields(route.limits);
+  if (fields.length === 0) return [];
+  return [
+    `scope Fleet of ${fields.join(", ")} counts in each pod by itself, for the gateway has no spec.redis (pods that were started with --redis count together)`,
+  ];
+}
+
+function hasRedis({ accepted }: AcceptedGateway): boolean {
+  return accepted.settings.redis !== undefined;
 }
 
 function resolvedRefs(objections: readonly Objection[]): ConditionValue {

@@ -54,6 +54,10 @@ const CHANGES: readonly ((cluster: ClusterStore, n: number, generation: number) 
     ),
   (cluster, n) =>
     cluster.namespaces.set("apps", { metadata: { name: "apps", labels: { open: n % 2 === 0 ? "yes" : "no" } } }),
+  (cluster, n, generation) =>
+    putRoute(cluster, routeObject(`r${n}`, { limits: { connections: { total: 1, scope: "Fleet" } } }, { generation })),
+  (cluster, _n, generation) =>
+    putGateway(cluster, gatewayObject({ redis: { url: "redis://redis:6379" } }, { generation })),
   (cluster) => cluster.gateways.delete("holdfast/public"),
 ];
 
@@ -86,6 +90,24 @@ describe("translate", () => {
     expect(after?.routes[0]).toBe(before?.routes[0]);
     expect(after?.routes[1]).not.toBe(before?.routes[1]);
     expect(after?.endpoints).toBe(before?.endpoints);
+  });
+
+  it("says so as soon as a gateway has the Redis that its routes count through", () => {
+    const cluster = makeCluster();
+    putRoute(cluster, routeObject("r1", { limits: { connections: { total: 1, scope: "Fleet" } } }));
+    const memory = new TranslationMemory();
+    const said = () => translate(cluster, OPTIONS, memory).routes.map(({ parents }) => parents[0]?.accepted);
+    putGateway(cluster, gatewayObject({}, { generation: 1 }));
+    expect(said()).toEqual([
+      expect.objectContaining({
+        status: "True",
+        message: expect.stringContaining("scope Fleet of limits.connections"),
+      }),
+    ]);
+    putGateway(cluster, gatewayObject({ redis: { url: "redis://redis:6379" } }, { generation: 2 }));
+    expect(said()).toEqual([
+      expect.objectContaining({ status: "True", message: expect.not.stringContaining("Fleet") }),
+    ]);
   });
 
   it("takes an object that comes anew without a change for the one that it was", () => {
