@@ -60,7 +60,8 @@ it("endpoint churn writes endpoints, and not one route's status", async () => {
   expect(revisions).toBeGreaterThan(0);
   expect(writes.index).toBe(revisions);
   expect(writes.part).toBeLessThanOrEqual(changes);
-  expect(writes.status).toBeLessThanOrEqual(revisions); // the gateway's, which tells the revision
+  // The gateway's, which tells the revision and who serves it; each slice is behind 25 routes.
+  expect(writes.status).toBeLessThanOrEqual(2 * revisions + 2);
 }, 60_000);
 
 it("a route of 1 MiB is refused with a message, and the others are served on", async () => {
