@@ -284,7 +284,11 @@ class Tunnel implements Session {
     this.destroySockets();
   }
 
+  /** A Close that is still queued now never reaches the client, and is not told as if it had. */
   destroySockets(): void {
+    if (this.down.to.writableLength > 0) {
+      this.code = LOST;
+    }
     this.up.closed = true;
     this.down.closed = true;
     this.up.from.destroy();
