@@ -56,11 +56,11 @@ describe("an invalid route among good ones", () => {
   });
 
   it("that asks for what this release does not do is told so, and is not served without it", async () => {
-    const jwt = { providers: [{ name: "main", issuer: "https://id.example.com/", audiences: ["a"] }] };
-    await apply(plane, route("later", { authentication: { jwt } }));
+    const health = { passive: { consecutiveFailures: 3, ejectFor: "30s" } };
+    await apply(plane, route("later", { health }));
     const later = await condition(client, routeTarget(namespace, "later"), { type: "Accepted", status: "False" });
     expect(conditionOf(later, "Accepted")).toMatchObject({ reason: "UnsupportedValue" });
-    expect(conditionOf(later, "Accepted")?.message).toContain("spec.authentication.jwt");
+    expect(conditionOf(later, "Accepted")?.message).toContain("spec.health");
     expect((await readSnapshot(client, namespace, "public")).routes.has("later")).toBe(false);
   });
 });
