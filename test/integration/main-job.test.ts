@@ -13,7 +13,9 @@ import { startTraffic, tryHandshake } from "../support/traffic.ts";
 
 const CHANGES = 200;
 const SOCKETS = 500;
-const LATENCY_CHANGES = 100;
+/** More of either on request, to measure. */
+const LATENCY_CHANGES = Number(process.env.HOLDFAST_TEST_CHANGES ?? 100);
+const GATEWAYS = ["gw-a", "gw-b", "gw-c"].slice(0, Number(process.env.HOLDFAST_TEST_GATEWAYS ?? 2));
 const OUTAGE_MS = 60_000;
 const POD_ADDRESSES = [11, 12].map((last) => `${process.env.HOLDFAST_TEST_SUBNET}.${last}`);
 
@@ -92,7 +94,7 @@ beforeAll(async () => {
   backends = [backend, await startEchoBackend({ host: second, port: backend.port })];
   await rig.apply([GATEWAY, service("chat", backend.port), JSON.stringify(routeObject({}))].join("\n---\n"));
   operator = await rig.startOperator();
-  gateways = await Promise.all(["gw-a", "gw-b"].map((name) => rig.startGateway(name, "holdfast/public")));
+  gateways = await Promise.all(GATEWAYS.map((name) => rig.startGateway(name, "holdfast/public")));
   const running = [operator, ...gateways.map(({ process }) => process)];
   await Promise.all(
     running.map((one) => one.line("its start", ({ msg }) => /started/.test(String(msg)), { timeout: 30_000 })),
