@@ -1,8 +1,8 @@
 // C4: a hub client that does not read is bounded in what waits for it, and never holds up the others.
 import { expect, it } from "@jest/globals";
-import { eventually } from "../support/eventually.ts";
-import { type HubGateway, hubRoute, listen, startHubGateway } from "../support/hub-gateway.ts";
-import { createRig } from "../support/rig.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type HubGateway, hubRoute, listen, startHubGateway } from "../../support/hub-gateway.ts";
+import { createRig } from "../../support/rig.ts";
 
 const rig = createRig();
 const MESSAGE = "x".repeat(100_000);
