@@ -98,21 +98,6 @@ describe("a Secret", () => {
     await condition(client, routeTarget(namespace, "keyed"), missing, WITHIN_MS);
     await eventually("the copy is gone", async () => (await copied()).length === 0, WITHIN_MS);
   });
-
-  it("of another namespace is not even read without a grant", async () => {
-    const other = await plane.newNamespace();
-    const apiKeys = { secretRef: { name: "keys", namespace: other }, sources: [{ header: "X-Api-Key" }] };
-    await apply(plane, manifestsIn(other).secret("keys", { alice: "one" }));
-    await apply(
-      plane,
-      manifestsIn(namespace).route("thief", { hub: {}, backendRefs: undefined, authentication: { apiKeys } }),
-    );
-    const wanted = { type: "ResolvedRefs", status: "False", reason: "RefNotPermitted" };
-    await condition(client, routeTarget(namespace, "thief"), wanted, WITHIN_MS);
-    const read = operator.log.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith("secrets "));
-    const own = [`secrets ${namespace}/holdfast-public: read`, `secrets ${namespace}/keys: read`];
-    expect(read.sort()).toEqual(own);
-  });
 });
 
 /** The API keys in the gateway's own Secret. */
