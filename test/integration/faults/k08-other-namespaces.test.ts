@@ -57,18 +57,23 @@ beforeEach(async () => {
   [home, other] = [await plane.newNamespace(), await plane.newNamespace()];
   const { gateway, route } = manifestsIn(home);
   const { service, endpoints, secret } = manifestsIn(other);
-  const apiKeys = { secretRef: { name: "keys", namespace: other }, sources: [{ header: "X-Api-Key" }] };
   await apply(plane, gateway(), service(), endpoints(), secret("keys", { alice: "one" }));
   await apply(
     plane,
     route("chat", { backendRefs: [{ name: "chat", namespace: other, port: 3000 }] }),
-    route("keyed", { hub: {}, backendRefs: undefined, authentication: { apiKeys } }),
+    keyedRoute("keyed"),
   );
 });
 afterAll(async () => {
   client?.close();
   await plane?.stop();
 });
+
+/** A route that wants the other namespace's Secret. */
+function keyedRoute(name: string): object {
+  const apiKeys = { secretRef: { name: "keys", namespace: other }, sources: [{ header: "X-Api-Key" }] };
+  return manifestsIn(home).route(name, { hub: {}, backendRefs: undefined, authentication: { apiKeys } });
+}
 
 /** Whether the operator has asked the API server for the other namespace's Secret. */
 const keysRead = () => operator.log.some(({ msg }) => String(msg) === `secrets ${other}/keys: read`);
@@ -136,15 +141,24 @@ describe("where grants can be given", () => {
   }, 40_000);
   afterAll(() => operator?.stop());
 
-  it("a grant for another namespace or another object changes nothing", async () => {
-    const elsewhere = [{ group: "", kind: "Secret", name: "others" }];
+  it("a grant holds for what it names only: not for another namespace, another object or another kind", async () => {
+    const [service] = BOTH;
     await apply(plane, grant("somebody-else", BOTH), {
-      ...grant(home, elsewhere),
+      ...grant(home, [
+        { group: "", kind: "Secret", name: "others" },
+        { group: "", kind: "Service", name: "keys" },
+      ]),
       metadata: { name: "for-others", namespace: other },
     });
-    await refused("chat", `${other}/chat`);
+    const last = { ...grant(home, [service as object]), metadata: { name: "last", namespace: other } };
+    await apply(plane, last);
+    await condition(client, routeTarget(home, "chat"), RESOLVED);
+    // This one comes when the operator knows all of the grants.
+    await apply(plane, keyedRoute("late"));
+    await refused("late", `${other}/keys`);
     await refused("keyed", `${other}/keys`);
-    await expectNothingTaken();
+    expect(await copiedKeys()).toEqual([]);
+    expect(keysRead()).toBe(false);
   }, 30_000);
 
   it("a grant resolves them, and they are refused again when it goes", async () => {
