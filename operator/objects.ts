@@ -1,31 +1,8 @@
 /** The parts of Kubernetes' own objects that Holdfast reads. Everything else in them is left alone. */
+import type { KubeObject, ObjectMeta, OwnerReference } from "../kube/objects.ts";
 
-export interface ObjectMeta {
-  readonly name: string;
-  readonly namespace?: string | undefined;
-  readonly uid?: string | undefined;
-  readonly generation?: number | undefined;
-  readonly resourceVersion?: string | undefined;
-  readonly creationTimestamp?: string | undefined;
-  readonly deletionTimestamp?: string | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly annotations?: Readonly<Record<string, string>> | undefined;
-  readonly ownerReferences?: readonly OwnerReference[] | undefined;
-}
-
-export interface OwnerReference {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly controller?: boolean | undefined;
-}
-
-export interface KubernetesObject {
-  readonly apiVersion?: string | undefined;
-  readonly kind?: string | undefined;
-  readonly metadata: ObjectMeta;
-}
+export type { ObjectMeta, OwnerReference };
+export type KubernetesObject = KubeObject;
 
 export interface ServicePort {
   readonly name?: string | undefined;
