@@ -31,6 +31,8 @@ afterAll(async () => {
   await rig?.stop();
 });
 
+/** A route's status waits and is served, and so does its gateway's; the faster the machine, the less of that falls together. */
+const STATUSES_A_CHANGE = 4;
 const total = (writes: Readonly<Record<string, number>>) => Object.values(writes).reduce((sum, each) => sum + each, 0);
 
 it("start-up decides a few times, not once for each status that it writes", async () => {
@@ -43,15 +45,15 @@ it("one change costs its part, the index and its status, and little of the opera
   const { writes, cpuMs, acknowledged } = await run.changeOneByOne();
   expect(acknowledged).toHaveLength(SCALE.changes);
   expect(writes).toMatchObject({ index: SCALE.changes, part: SCALE.changes });
-  expect(writes.status).toBeLessThanOrEqual(3 * SCALE.changes);
+  expect(writes.status).toBeLessThanOrEqual(STATUSES_A_CHANGE * SCALE.changes);
   expect(cpuMs).toBeLessThan(ONE_CHANGE_MS);
 }, 60_000);
 
 it("a storm of changes leaves nothing behind, at a few writes a change", async () => {
   const { changes, writes, passes } = await run.storm();
   expect(changes).toBe(SCALE.perSecond * SCALE.stormSeconds);
-  expect(writes.status).toBeLessThanOrEqual(3 * changes);
-  expect(total(writes)).toBeLessThanOrEqual(5 * changes);
+  expect(writes.status).toBeLessThanOrEqual(STATUSES_A_CHANGE * changes);
+  expect(total(writes)).toBeLessThanOrEqual((STATUSES_A_CHANGE + 2) * changes);
   expect(passes).toBeLessThan(2 * changes);
 }, 60_000);
 
