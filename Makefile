@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup setup-test run check test unit integration generate verify-generate golden bench bench-operator bench-rollout image e2e clean
+.PHONY: help setup setup-test run check test unit integration generate verify-generate golden bench bench-handshakes bench-operator bench-rollout image e2e clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ golden: setup ## Write the golden outputs anew; read the diff before you commit 
 bench: setup ## CPU and memory beside nginx, HAProxy and http-proxy
 	test/bench/install.sh
 	node test/bench/run.ts
+
+bench-handshakes: setup ## What a token costs at the handshake, known and new, beside a route that asks for none
+	node test/bench/handshakes.ts
 
 bench-operator: setup-test ## What 10,000 routes cost the operator and a gateway, on a real API server
 	test/in-netns.sh node test/bench/operator.ts

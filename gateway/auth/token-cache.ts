@@ -4,7 +4,7 @@ import type { KeySet } from "./key-set.ts";
 import type { VerifiedToken } from "./principal.ts";
 
 /** Characters of tokens that entries may stand for together; an entry's claims are about as large as its token. */
-const MAX_CHARACTERS = 8 * 1024 * 1024;
+export const MAX_CACHED_CHARACTERS = 8 * 1024 * 1024;
 
 interface Entry {
   /** What verified it: with other keys the question is open again. */
@@ -19,7 +19,7 @@ export class TokenCache {
   readonly #maxCharacters: number;
   #characters = 0;
 
-  constructor(maxCharacters = MAX_CHARACTERS) {
+  constructor(maxCharacters = MAX_CACHED_CHARACTERS) {
     this.#maxCharacters = maxCharacters;
   }
 

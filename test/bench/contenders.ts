@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
@@ -36,37 +37,48 @@ const LIMITS = `
     messages: {perConnection: {rate: 1000000}}
     bytes: {perConnection: {rate: 1Gi}}`;
 
-const holdfastManifests = (backend: number, policies: string): string => `
+/** A route to the echoing backend; the policies are lines of its spec, each after a line feed. */
+export interface BenchRoute {
+  readonly name: string;
+  readonly path: string;
+  readonly policies: string;
+}
+
+const routeManifest = ({ name, path, policies }: BenchRoute, backend: number): string => `
+apiVersion: holdfast.dev/v1alpha1
+kind: WebSocketRoute
+metadata: {name: ${name}}
+spec:
+  parentRefs: [{name: bench}]
+  matches: [{path: {value: ${path}}}]
+  backendRefs: [{name: echo, port: ${backend}}]${policies}
+---`;
+
+const holdfastManifests = (backend: number, routes: readonly BenchRoute[]): string => `
 apiVersion: holdfast.dev/v1alpha1
 kind: WebSocketGateway
 metadata: {name: bench}
 spec:
   listeners: [{name: ws, port: 8080, protocol: WS}]
----
-apiVersion: holdfast.dev/v1alpha1
-kind: WebSocketRoute
-metadata: {name: echo}
-spec:
-  parentRefs: [{name: bench}]
-  matches: [{path: {value: /}}]
-  backendRefs: [{name: echo, port: ${backend}}]${policies}
----
+---${routes.map((route) => routeManifest(route, backend)).join("")}
 apiVersion: v1
 kind: Service
 metadata: {name: echo}
 spec: {type: ExternalName, externalName: 127.0.0.1, ports: [{port: ${backend}}]}
 `;
 
-const holdfast = (name: string, policies: string): Contender => ({
+/** Holdfast as it runs from files. */
+export const holdfastWith = (name: string, routes: readonly BenchRoute[]): Contender => ({
   name,
   collects: true,
   command: ({ port, backend, folder }) => {
-    writeFileSync(join(folder, "holdfast.yaml"), holdfastManifests(backend, policies));
+    writeFileSync(join(folder, "holdfast.yaml"), holdfastManifests(backend, routes));
     const ports = ["--port", String(port), "--api-port", "0", "--admin-port", "0", "--api-token", "bench"];
     const command = file("../../bin/holdfast");
     return [command, "run", "-f", join(folder, "holdfast.yaml"), ...ports, "--log-level", "warn"];
   },
 });
+const holdfast = (name: string, policies: string) => holdfastWith(name, [{ name: "echo", path: "/", policies }]);
 
 export const HOLDFAST = holdfast("holdfast", "");
 /** Measured against Holdfast itself: what it costs to enforce. */
@@ -179,6 +191,12 @@ async function accepts(port: number): Promise<boolean> {
   ]).catch(() => false);
   socket.destroy();
   return accepted;
+}
+
+/** Leaves what is alive; what a Node process holds is else mostly debris. */
+export async function collectGarbage({ contender, pid }: Running): Promise<void> {
+  if (contender.collects) process.kill(pid, "SIGUSR2");
+  await sleep(1000);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -1,16 +1,7 @@
 // The bench's end of `peers.ts`.
 import { type ChildProcess, fork } from "node:child_process";
-import type { PeersReply, PeersRequest } from "./peers.ts";
+import type { Handshakes, Load, PeersReply, PeersRequest } from "./peers.ts";
 import { pinned } from "./pinned.ts";
-
-export interface Load {
-  readonly port: number;
-  readonly connections: number;
-  /** Bytes of each message's payload. */
-  readonly size: number;
-  /** Messages under way on each connection at any time; 0 for idle connections. */
-  readonly window: number;
-}
 
 export class Peers {
   private readonly child: ChildProcess;
@@ -43,6 +34,13 @@ export class Peers {
     const closed = this.reply("closed");
     this.send({ close: true });
     await closed;
+  }
+
+  /** Resolves when each of them has been made and its connection has ended. */
+  async shakeHands(handshakes: Handshakes): Promise<void> {
+    const shaken = this.reply("shaken");
+    this.send({ shake: handshakes });
+    await shaken;
   }
 
   stop(): void {

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { IDLE_BUDGET, LIMITS_BUDGET, SCENARIOS, type Scenario } from "./budgets.ts";
 import {
   type Contender,
+  collectGarbage,
   HAPROXY,
   HOLDFAST,
   HTTP_PROXY,
@@ -17,6 +18,7 @@ import {
   start,
   WITH_LIMITS,
 } from "./contenders.ts";
+import { median } from "./median.ts";
 import { Peers } from "./peers-control.ts";
 import { cpuSeconds, residentBytes } from "./process-usage.ts";
 
@@ -40,11 +42,6 @@ const contenders = [HOLDFAST, WITH_LIMITS, INSPECTED, NGINX, HAPROXY, HTTP_PROXY
   wanted.has(name),
 );
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
 /** Microseconds of the proxy's CPU for each message that went there and back. */
 async function measureCpu(proxy: Running, peers: Peers, scenario: Scenario): Promise<number> {
   await peers.open({ ...scenario, port: proxy.port, connections: Number(values.connections) });
@@ -54,11 +51,6 @@ async function measureCpu(proxy: Running, peers: Peers, scenario: Scenario): Pro
   const [cpu, count] = [cpuSeconds(proxy.pid) - cpuBefore, (await peers.count()) - countBefore];
   await peers.close();
   return (cpu * 1e6) / count;
-}
-
-async function collectGarbage({ contender, pid }: Running): Promise<void> {
-  if (contender.collects) process.kill(pid, "SIGUSR2");
-  await sleep(1000);
 }
 
 /** Bytes that each idle connection adds to a process that has served some before. */
