@@ -114,7 +114,7 @@ async function bench(gateway: Running, peers: Peers, issuer: Issuer): Promise<vo
   console.log(
     `  the cache holds ${mib(MAX_CACHED_CHARACTERS)} of tokens at most, ${bound} like these (${known.length} B); ${perRound * (rounds + 1)} came`,
   );
-  console.log(`The issuer's keys were fetched ${issuer.fetches} times`);
+  console.log(`Fetches of the issuer's keys: ${issuer.fetches}`);
 }
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
