@@ -5,7 +5,8 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Meter } from "../limits/meter.ts";
-import { type FrameRules, FrameWalker, type Violation } from "./frames.ts";
+import type { FrameRules, Violation } from "./frames.ts";
+import { FrameWalker } from "./walker.ts";
 
 export class Lane {
   readonly from: Duplex;

@@ -9,6 +9,7 @@ import { CLOSES, type CloseReason, codeForBackend } from "../refusals.ts";
 import type { Session, SessionEnd, Traffic } from "../session.ts";
 import type { Route } from "../snapshot.ts";
 import { closeFrame, maskFrame, pingFrame, type Violation } from "./frames.ts";
+import { join, type LaneEvents } from "./join.ts";
 import { Lane } from "./lane.ts";
 
 export interface TunnelOptions {
@@ -72,36 +73,11 @@ export function openTunnel(options: TunnelOptions): Session {
   return tunnel;
 }
 
-/** The tunnel's mark on a socket: handlers are shared functions, so that a connection costs no closures. */
-const LANE = Symbol("holdfast.lane");
-const TUNNEL = Symbol("holdfast.tunnel");
-interface Joined extends Duplex {
-  [LANE]: Lane;
-  [TUNNEL]: Tunnel;
-}
-
-function onData(this: Joined, chunk: Buffer): void {
-  const lane = this[LANE];
-  this[TUNNEL].receive(lane, chunk);
-  lane.recycle(chunk);
-}
-function onDrain(this: Joined): void {
-  this[TUNNEL].drained(this);
-}
-function onEnd(this: Joined): void {
-  this[TUNNEL].ended(this[LANE]);
-}
-function onClose(this: Joined): void {
-  this[TUNNEL].gone(this[LANE]);
-}
-/** `close` follows every error and says all that matters. */
-function onError(): void {}
-
 function toBackendFrame(code: number): Buffer {
   return maskFrame(closeFrame(code), randomFillSync(new Uint8Array(4)));
 }
 
-class Tunnel implements Session {
+class Tunnel implements Session, LaneEvents {
   lastMessageAt: number;
   private heardAt: number;
   private readonly up: Lane;
@@ -146,25 +122,13 @@ class Tunnel implements Session {
   }
 
   start({ clientHead, backendHead }: TunnelOptions): void {
-    this.join(this.up);
-    this.join(this.down);
+    join(this, this.up);
+    join(this, this.down);
     if (backendHead.length > 0) {
       this.receive(this.down, backendHead);
     }
     if (clientHead.length > 0) {
       this.receive(this.up, clientHead);
-    }
-  }
-
-  private join(lane: Lane): void {
-    const socket = lane.from as Joined;
-    socket[LANE] = lane;
-    socket[TUNNEL] = this;
-    socket.on("error", onError).on("close", onClose).on("end", onEnd).on("drain", onDrain).on("data", onData);
-    if (socket.destroyed) {
-      process.nextTick(onClose.bind(socket));
-    } else {
-      socket.resume();
     }
   }
 
