@@ -20,6 +20,9 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
+/** A condition of this type with these values, whatever the others are. */
+export type WantedCondition = { readonly type: string } & Partial<Condition>;
+
 export interface WithStatus extends KubeObject {
   readonly status?: { readonly conditions?: readonly Condition[]; readonly pods?: string };
 }
@@ -172,7 +175,7 @@ export function conditionOf(object: WithStatus, type: string): Condition | undef
 export async function condition(
   client: KubeClient,
   target: Target,
-  wanted: { readonly type: string } & Partial<Condition>,
+  wanted: WantedCondition,
   withinMs = 5_000,
 ): Promise<WithStatus> {
   let last: Condition | undefined;

@@ -1,5 +1,6 @@
 // K5: two operators alive, the leader paused for four times as long as its Lease lives, while routes change all the time. The API
 // server's audit log tells who wrote. HOLDFAST_TEST_LEASE=real runs it with the timing that operators have by default.
+import { setInterval, setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { LEADER_LEASE } from "../../../operator/election.ts";
 import { type AuditedWrite, type AuditLog, createAuditLog } from "../../support/audit.ts";
@@ -75,10 +76,10 @@ function keepChanging(): () => Promise<number> {
   let stopped = false;
   const running = (async () => {
     let changes = 0;
-    while (!stopped) {
+    for await (const _tick of setInterval(100)) {
+      if (stopped) break;
       const target = routeTarget(namespace, `route-${changes % 10}`);
       await rig.client.merge(target, { spec: { hostnames: [`v${changes++}.example.com`] } });
-      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return changes;
   })();
@@ -102,19 +103,20 @@ it("there is one writer at any time, through a pause, a crash and an orderly sto
   await b.process.line("that it stands by", ({ msg }) => msg?.startsWith("standing by"));
   await eventually("the standby is ready: it has read everything", () => b.ready());
   expect([await a.leads(), await b.leads()]).toEqual([1, 0]);
+  const changingAt = Date.now();
   const stopChanging = keepChanging();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await writtenSince(a, changingAt);
 
   const pausedAt = Date.now();
   a.process.signal("SIGSTOP");
   const first = await writtenSince(b, pausedAt);
   const afterPause = first.at - pausedAt;
-  await new Promise((resolve) => setTimeout(resolve, pausedAt + TIMING.pause - Date.now()));
+  await sleep(pausedAt + TIMING.pause - Date.now());
   const wokenAt = Date.now();
   a.process.signal("SIGCONT");
   await a.process.line("that it leads no more", ({ msg }) => msg?.startsWith("not leading"));
   // Long enough for whatever it had decided before, and for what its watches bring.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await sleep(3_000);
   expect([await a.leads(), await b.leads()]).toEqual([0, 1]);
   expect(a.writes().filter(({ at }) => at >= wokenAt)).toEqual([]);
   expect(a.writes().at(-1)?.at).toBeLessThan(first.at);

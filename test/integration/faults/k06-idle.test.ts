@@ -1,70 +1,43 @@
 // K6: when nothing has changed, nothing is written, however often everything is read again; times change only on a flip.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { createKubeClient, type KubeClient } from "../../../kube/client.ts";
 import { RESOURCES } from "../../../kube/resources.ts";
-import { CONTROL_PLANE_TIMEOUT_MS, type ControlPlane, startControlPlane } from "../../support/controlplane.ts";
+import { CONTROL_PLANE_TIMEOUT_MS } from "../../support/controlplane.ts";
 import { eventually } from "../../support/eventually.ts";
-import {
-  apply,
-  condition,
-  conditionOf,
-  gatewayTarget,
-  installDefinitions,
-  manifestsIn,
-  type PretendedPod,
-  pretendPod,
-  routeTarget,
-  startTestOperator,
-  type TestOperator,
-} from "../../support/operator.ts";
+import { conditionOf, routeTarget, startTestOperator } from "../../support/operator.ts";
+import { type OperatorRig, startOperatorRig } from "../../support/operator-rig.ts";
 
 /** Longer than a Lease lasts, so that only renewing it keeps the statuses as they are. */
 const IDLE_MS = Number(process.env.HOLDFAST_IDLE_MS ?? 8_000);
 
-let plane: ControlPlane;
-let client: KubeClient;
-let operator: TestOperator;
-let namespace: string;
-let pods: PretendedPod[];
+let rig: OperatorRig;
 
 beforeAll(async () => {
-  plane = await startControlPlane();
-  client = createKubeClient({ kubeconfig: plane.kubeconfig });
-  await installDefinitions(plane);
-  namespace = await plane.newNamespace();
-  operator = await startTestOperator(client);
-  pods = ["a", "b"].map((name) => pretendPod({ client, namespace, gateway: "public", name }));
-  const { gateway, route, service, endpoints, secret } = manifestsIn(namespace);
+  rig = await startOperatorRig("a", "b");
+  const { gateway, route, service, endpoints, secret } = rig.manifests;
   const apiKeys = { secretRef: { name: "keys" }, sources: [{ header: "X-Api-Key" }] };
   const routes = Array.from({ length: 20 }, (_, index) => route(`r${index}`));
-  await apply(plane, gateway(), service(), endpoints(), secret("keys", { a: "1" }), ...routes);
-  await apply(
-    plane,
+  await rig.apply(gateway(), service(), endpoints(), secret("keys", { a: "1" }), ...routes);
+  await rig.apply(
     route("keyed", { authentication: { apiKeys } }),
     route("lost", { backendRefs: [{ name: "nowhere", port: 1 }] }),
   );
-  await condition(client, routeTarget(namespace, "keyed"), {
+  await rig.routeIs("keyed", {
     type: "Ready",
     status: "True",
     message: "2/2 gateway pods serve generation 1",
   });
-  await condition(client, routeTarget(namespace, "lost"), { type: "ResolvedRefs", status: "False" });
-  await condition(client, gatewayTarget(namespace), { type: "Ready", status: "True" });
+  await rig.routeIs("lost", { type: "ResolvedRefs", status: "False" });
+  await rig.gatewayIs({ type: "Ready", status: "True" });
   await eventually("the last status and the last Event are written", settled, 20_000);
 }, CONTROL_PLANE_TIMEOUT_MS);
-afterAll(async () => {
-  await Promise.all((pods ?? []).map((pod) => pod.leave()));
-  await operator?.stop();
-  client?.close();
-  await plane?.stop();
-});
+afterAll(() => rig?.stop());
 
 /** Nothing has been written for a second. */
 async function settled(): Promise<boolean> {
-  const before = await operator.writes();
+  const before = await rig.operator.writes();
   await sleep(1_000);
-  return (await operator.writes()) === before;
+  return (await rig.operator.writes()) === before;
 }
 
 /** The version of every object that an operator may write. */
@@ -76,7 +49,7 @@ async function versions(): Promise<Record<string, string | undefined>> {
     RESOURCES.secrets,
     RESOURCES.events,
   ];
-  const lists = await Promise.all(kinds.map((resource) => client.list({ resource, namespace })));
+  const lists = await Promise.all(kinds.map((resource) => rig.client.list({ resource, namespace: rig.namespace })));
   const entries = lists.flatMap(({ items }, index) =>
     items.map(({ metadata }) => [`${kinds[index]?.plural}/${metadata.name}`, metadata.resourceVersion]),
   );
@@ -84,7 +57,7 @@ async function versions(): Promise<Record<string, string | undefined>> {
 }
 
 async function decisions(): Promise<number> {
-  const { text } = await operator.get("/metrics");
+  const { text } = await rig.operator.get("/metrics");
   return Number(/^holdfast_operator_pass_duration_seconds_count\{result="decided"\} (\d+)$/m.exec(text)?.[1]);
 }
 
@@ -92,10 +65,10 @@ describe("an idle operator", () => {
   it(
     "writes nothing",
     async () => {
-      const [before, count] = [await versions(), await operator.writes()];
+      const [before, count] = [await versions(), await rig.operator.writes()];
       await sleep(IDLE_MS);
       expect(await versions()).toEqual(before);
-      expect(await operator.writes()).toBe(count);
+      expect(await rig.operator.writes()).toBe(count);
     },
     IDLE_MS + 10_000,
   );
@@ -114,12 +87,12 @@ describe("an idle operator", () => {
     "writes nothing when it begins anew and reads everything again",
     async () => {
       const before = await versions();
-      await operator.stop();
-      operator = await startTestOperator(client);
+      await rig.operator.stop();
+      rig.operator = await startTestOperator(rig.client);
       await sleep(IDLE_MS);
-      expect((await operator.get("/readyz")).status).toBe(200);
+      expect((await rig.operator.get("/readyz")).status).toBe(200);
       expect(await versions()).toEqual(before);
-      expect(await operator.writes()).toBe(0);
+      expect(await rig.operator.writes()).toBe(0);
     },
     IDLE_MS + 10_000,
   );
@@ -127,12 +100,11 @@ describe("an idle operator", () => {
 
 describe("lastTransitionTime", () => {
   it("stays while the status of the condition does, and moves when it flips", async () => {
-    const target = routeTarget(namespace, "r0");
-    const before = await client.get(target);
+    const before = await rig.client.get(routeTarget(rig.namespace, "r0"));
     await sleep(1_100); // times have whole seconds
-    const { route } = manifestsIn(namespace);
-    await apply(plane, route("r0", { hostnames: ["moved.example.com"], backendRefs: [{ name: "nowhere", port: 1 }] }));
-    const after = await condition(client, target, { type: "ResolvedRefs", status: "False" });
+    const { route } = rig.manifests;
+    await rig.apply(route("r0", { hostnames: ["moved.example.com"], backendRefs: [{ name: "nowhere", port: 1 }] }));
+    const after = await rig.routeIs("r0", { type: "ResolvedRefs", status: "False" });
     const time = (object: typeof after, type: string) => conditionOf(object, type)?.lastTransitionTime;
     expect(time(after, "Accepted")).toBe(time(before, "Accepted"));
     expect(time(after, "ResolvedRefs")).not.toBe(time(before, "ResolvedRefs"));
