@@ -82,6 +82,13 @@ sent. The same reason is in the log line and in \`holdfast_closes_total\`.
 
 ${closes()}
 
+## Logs
+
+JSON, one object a line, on standard output. Each connection that was open leaves one line when it ends (\`event: "connection"\`, with
+its reason, code, traffic and length), each handshake without a 101 one as well (\`event: "refusal"\`). \`connectionId\` there and \`id\` in
+\`/connections\` are the connection ID without its signature: they tell connections apart and name one to \`POST /revocations\`, but who reads
+them cannot come back as that client. No line holds a query, a cookie or another header than the user agent.
+
 ## Metrics of a gateway
 
 ${await metrics(new Metrics().registry)}

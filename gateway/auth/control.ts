@@ -8,6 +8,7 @@ import { z } from "zod";
 import { type Bus, BusUnavailable } from "../bus/bus.ts";
 import type { Clock } from "../clock.ts";
 import type { SnapshotSource } from "../config/source.ts";
+import { withoutSignature } from "../handshake/connection-id.ts";
 import type { LiveConnection, LiveConnections } from "../live/live.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -201,9 +202,10 @@ export class Control {
     if (!fits) log.error({ event: "revocation", known: revocations.size }, "there is no room for another revocation");
     metrics.revocations(revocations.size);
     if (entries.length === 0 && connections.length === 0) return true;
-    const ids = new Set(connections);
+    // By what logs and lists show of an ID as well as by the whole of it.
+    const ids = new Set(connections.map(withoutSignature));
     const isRevoked = ({ principal, facts }: LiveConnection): boolean =>
-      ids.has(facts.connectionId) || revocations.has(principal);
+      (ids.size > 0 && ids.has(withoutSignature(facts.connectionId))) || revocations.has(principal);
     live
       .closeWhere(isRevoked, "Revoked")
       .catch((error) => log.error({ event: "revocation", err: error }, "a revocation failed"));

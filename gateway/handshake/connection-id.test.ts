@@ -2,7 +2,13 @@ import { createHmac, randomBytes } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { makeHandshake } from "../../test/support/make-route.ts";
-import { connectionIdCookie, issueConnectionId, presentedConnectionIds, verifyAffinity } from "./connection-id.ts";
+import {
+  connectionIdCookie,
+  issueConnectionId,
+  presentedConnectionIds,
+  verifyAffinity,
+  withoutSignature,
+} from "./connection-id.ts";
 
 const key = Buffer.alloc(32, 7);
 
@@ -39,6 +45,17 @@ describe("issueConnectionId", () => {
     for (const bad of ["", "~", ".", affinity.slice(0, -1), `${affinity}x`, "x".repeat(9000)]) {
       expect(verifyAffinity(bad, key)).toBeUndefined();
     }
+  });
+});
+
+describe("withoutSignature", () => {
+  it("leaves what is random, and nothing that could be presented", () => {
+    const { affinity, id } = issueConnectionId({ presented: [], key, random: randomBytes });
+    const [, seed, nonce] = /^(.{16})~.{16}\.(.{12})$/.exec(id) ?? [];
+    expect(withoutSignature(id)).toBe(`${seed}.${nonce}`);
+    expect(withoutSignature(withoutSignature(id))).toBe(`${seed}.${nonce}`);
+    expect(withoutSignature(affinity)).toBe(seed);
+    expect(verifyAffinity(withoutSignature(id), key)).toBeUndefined();
   });
 });
 

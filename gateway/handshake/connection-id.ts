@@ -59,6 +59,11 @@ export function verifyAffinity(presented: string, key: Buffer): string | undefin
   return timingSafeEqual(Buffer.from(signature, "base64url"), sign(seed, key)) ? affinity : undefined;
 }
 
+/** The ID as people read it, in logs and lists: it tells connections apart, but takes nobody to their endpoint. */
+export function withoutSignature(connectionId: string): string {
+  return connectionId.replace(/~[^.]*/, "");
+}
+
 /** The `Set-Cookie` value that lets a browser come back to its endpoint. */
 export function connectionIdCookie(affinity: string, scheme: "ws" | "wss"): string {
   const secure = scheme === "wss" ? "; Secure" : "";

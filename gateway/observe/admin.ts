@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
+import { withoutSignature } from "../handshake/connection-id.ts";
 import type { LiveConnection, LiveConnections } from "../live/live.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -34,10 +35,10 @@ const json = (status: number, value: unknown): Answer => ({
   body: `${JSON.stringify(value)}\n`,
 });
 
-/** One live connection, with nothing in it that would let a reader resume it: the signature is cut off the ID. */
+/** One live connection, with nothing in it that would let a reader resume it. */
 function describe({ facts, session, openedAt, principal }: LiveConnection, now: number) {
   return {
-    id: facts.connectionId.replace(/~[^.]*/, ""),
+    id: withoutSignature(facts.connectionId),
     route: facts.routeName,
     ...facts.caller,
     principal: principal.user,

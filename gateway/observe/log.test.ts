@@ -25,4 +25,11 @@ describe("createLog", () => {
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] as string)).toMatchObject({ event: "b", msg: "written\nwhole" });
   });
+
+  it("cuts the signature off a connection ID, whatever the line is about", () => {
+    const lines: string[] = [];
+    const log = createLog({ level: "info", destination: { write: (line) => void lines.push(line) } });
+    log.info({ event: "anything", connectionId: "seed~signature.nonce" });
+    expect(JSON.parse(lines[0] as string)).toMatchObject({ connectionId: "seed.nonce" });
+  });
 });

@@ -1,9 +1,11 @@
 /**
  * Structured logs (pino) and the one line that each connection and each refused handshake leaves.
  *
- * Nothing a client may hold secret is written: no query string, no cookie, no header but the user agent.
+ * Nothing a client may hold secret is written: no query string, no cookie, no header but the user agent, and of a connection
+ * ID, wherever a line names one, what tells connections apart.
  */
 import { type DestinationStream, type Logger, pino } from "pino";
+import { withoutSignature } from "../handshake/connection-id.ts";
 import type { Traffic } from "../session.ts";
 
 export type Log = Pick<Logger, "fatal" | "error" | "warn" | "info" | "debug">;
@@ -16,7 +18,12 @@ export interface LogOptions {
 }
 
 export function createLog({ level, destination }: LogOptions): Logger {
-  const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { connectionId: withoutSignature },
+  };
   return pino(options, destination ?? pino.destination({ fd: 1, sync: true }));
 }
 

@@ -131,6 +131,17 @@ describe("revocation, on every pod within a second", () => {
     await rig.client(all[0]!.url(), token);
   });
 
+  it("of a connection, by its ID as the list and the log show it", async () => {
+    const { issuer, all, call } = await fleet(1);
+    const [gateway] = all;
+    const client = await rig.client(gateway!.url(), bearer(await issuer.token()));
+    const list = await fetch(`http://127.0.0.1:${gateway!.adminPort}/connections`);
+    const { connections } = (await list.json()) as { connections: { id: string }[] };
+    expect((await call(0, "/revocations", { connection: connections[0]?.id })).status).toBe(202);
+    expect((await client.closed).code).toBe(3003);
+    expect(await gateway!.line("connection")).toMatchObject({ connectionId: connections[0]?.id });
+  });
+
   it("a token that is newer than the revocation of its user is good", async () => {
     const { issuer, all, call } = await fleet(1);
     await call(0, "/revocations", { user: "ann" });

@@ -98,6 +98,22 @@ describe("A8: a token in the URL, or in another place", () => {
   });
 });
 
+describe("A8: what a client brings back to get to its endpoint", () => {
+  it("is said in no line and no list, but connections can be told apart", async () => {
+    const { issuer, holdfast, said } = await setUp({ in: "header", name: "Authorization", prefix: "Bearer " });
+    const client = await rig.client(holdfast.url(), bearer(await issuer.token()));
+    const id = String(client.headers["holdfast-connection-id"]);
+    const [, seed, signature, nonce] = /^(.+)~(.+)\.(.+)$/.exec(id) ?? [];
+    const listed = await said();
+    await client.close();
+    await holdfast.line("connection");
+    for (const text of [listed, await said()]) {
+      expect(text).toContain(`${seed}.${nonce}`);
+      expect(text).not.toContain(signature);
+    }
+  });
+});
+
 describe("A9: a client says itself who it is", () => {
   it("is overwritten by the token's claims, and taken out where the token says nothing", async () => {
     const { issuer, echo, holdfast } = await setUp({ in: "header", name: "Authorization", prefix: "Bearer " });
