@@ -38,7 +38,8 @@ export async function applySnapshot(context: ApplyContext, objects: SnapshotObje
       desired: objects.secret,
       known: cluster.secrets.get(namespacedName(objects.secret)),
     });
-    await inParallel(objects.parts, PARTS_AT_A_TIME, (part) => writePart(context, part));
+    const due = objects.parts.filter((part) => !isThere(context, part));
+    await inParallel(due, PARTS_AT_A_TIME, (part) => writePart(context, part));
     await write(context, RESOURCES.configMaps, {
       desired: objects.index,
       known: cluster.indexes.get(namespacedName(objects.index)),
@@ -68,7 +69,7 @@ async function write(context: ApplyContext, resource: Resource, { desired, known
   const existing = known?.metadata.resourceVersion === undefined ? await find(context, target) : known;
   if (existing !== undefined) {
     assertOurs(existing, desired);
-    if (holds(existing, desired)) return context.watch.took(existing);
+    if (holds(existing, desired)) return existing === known ? undefined : context.watch.took(existing);
   }
   const resourceVersion = existing?.metadata.resourceVersion;
   const { resourceVersion: _stale, ...metadata } = desired.metadata;
@@ -78,6 +79,12 @@ async function write(context: ApplyContext, resource: Resource, { desired, known
   };
   context.onWrite(roleOf(desired));
   context.watch.took(await context.client.apply(target, object, { conflicts: "force", signal: context.signal }));
+}
+
+/** A part that is there and ours is as it shall be, for parts do not change: of hundreds, a pass writes a few. */
+function isThere({ watch }: ApplyContext, part: ConfigMap): boolean {
+  const known = watch.parts.get(namespacedName(part));
+  return known !== undefined && ownersHold(known, part);
 }
 
 async function writePart(context: ApplyContext, part: ConfigMap): Promise<void> {

@@ -103,10 +103,40 @@ export function changesOf(map: ReadonlyMap<unknown, unknown>): number {
   return map instanceof CountingMap ? map.changes : Number.NaN;
 }
 
+/** Values that are the same for two moments exactly when the maps hold the same then. A map that counts gives few. */
+export function contentsOf(maps: readonly ReadonlyMap<unknown, unknown>[]): unknown[] {
+  return maps.flatMap((map) => (map instanceof CountingMap ? [map, map.changes] : [map, ...map.values()]));
+}
+
+/** Entries, with a count of the changes to what was parsed: most writes change a status. */
+class EntryMap<T> extends CountingMap<string, Entry<T>> {
+  specs = 0;
+
+  override set(key: string, entry: Entry<T>): this {
+    if (this.get(key)?.parsed !== entry.parsed) this.specs++;
+    return super.set(key, entry);
+  }
+
+  override delete(key: string): boolean {
+    this.specs++;
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    this.specs++;
+    super.clear();
+  }
+}
+
+/** The same as `contentsOf`, of what is parsed alone. */
+export function specsOf<T>(map: ReadonlyMap<string, Entry<T>>): unknown[] {
+  return map instanceof EntryMap ? [map, map.specs] : [map, ...[...map.values()].map(({ parsed }) => parsed)];
+}
+
 export function createClusterStore(): ClusterStore {
   return {
-    gateways: new CountingMap(),
-    routes: new CountingMap(),
+    gateways: new EntryMap(),
+    routes: new EntryMap(),
     services: new CountingMap(),
     endpointSlices: new CountingMap(),
     secrets: new CountingMap(),

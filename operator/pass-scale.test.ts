@@ -6,7 +6,7 @@ import { emptyMemory, type PassMemory, type PassResult, pass } from "./pass.ts";
 const ROUTES = 10_000;
 const CHANGES = 6;
 /** Of the work for all of them. In milliseconds it depends on the machine; the benchmark tells those. */
-const MOST_SHARE = 1 / 4;
+const MOST_SHARE = 1 / 10;
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
 const spec = (index: number) => ({ backendRefs: [{ name: `s${index}`, port: 3000 }] });
@@ -38,7 +38,9 @@ function passOver(cluster: ClusterStore, memory: PassMemory): Done {
   const [gateway] = result.gateways;
   if (gateway?.rendered.ok) {
     cluster.indexes.set("holdfast/holdfast-public", gateway.rendered.objects.index);
-    cluster.secrets.set("holdfast/holdfast-public", gateway.rendered.objects.secret);
+    // As the watch does: an object that it has already is not another.
+    if (!cluster.secrets.has("holdfast/holdfast-public"))
+      cluster.secrets.set("holdfast/holdfast-public", gateway.rendered.objects.secret);
   }
   return { result, memory: result.memory, cpuMs: (user + system) / 1000 };
 }

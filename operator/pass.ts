@@ -3,14 +3,22 @@
  * Whoever calls it writes `gateways` (secret, parts, then index), then the statuses, and keeps `memory` for the next pass.
  */
 import type { WebSocketGatewayStatus } from "../crds/websocketgateway.ts";
-import type { WebSocketRouteStatus } from "../crds/websocketroute.ts";
 import { type GatewaySettings, SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
-import type { Cluster, GatewayEntry, RouteEntry } from "./cluster.ts";
+import type { Cluster, GatewayEntry } from "./cluster.ts";
 import type { FleetView } from "./fleet/facts.ts";
-import { type Flip, flips } from "./flips.ts";
+import { flips } from "./flips.ts";
 import { PartMemory } from "./render/parts.ts";
 import { type RenderedSnapshot, readIndex, renderSnapshot } from "./render/snapshot-objects.ts";
-import { carried, hasSaidAll, type RouteRecord, recordRoutes, type Since, saidAll } from "./route-records.ts";
+import {
+  carried,
+  hasSaidAll,
+  type RouteRecord,
+  type RouteStatusChange,
+  recordRoutes,
+  type Since,
+  type StatusChange,
+  toTell,
+} from "./route-records.ts";
 import { readPods, readServing, type Serving } from "./serving.ts";
 import { gatewayStatus, routeStatus, sameStatus } from "./status.ts";
 import type { Objection } from "./translate/condition.ts";
@@ -60,18 +68,10 @@ export interface PassInput {
   readonly random: (bytes: number) => Buffer;
 }
 
-/** A status that differs from the one the object carries. */
-export interface StatusChange<E, S> {
-  readonly key: string;
-  readonly entry: E;
-  readonly status: S;
-  readonly flips: readonly Flip[];
-}
-
 export interface PassResult {
   readonly gateways: readonly { readonly plan: GatewayPlan; readonly rendered: RenderedSnapshot }[];
   /** Only what has to be written. */
-  readonly routeStatuses: readonly StatusChange<RouteEntry, WebSocketRouteStatus>[];
+  readonly routeStatuses: readonly RouteStatusChange[];
   readonly gatewayStatuses: readonly StatusChange<GatewayEntry, WebSocketGatewayStatus>[];
   readonly memory: PassMemory;
   /** When a status will change without any event (a Lease ends, a count is refreshed), ms since the epoch. */
@@ -169,23 +169,32 @@ interface RouteChanges {
 }
 
 function routeChanges({ translation, serving, rendered, input }: View): RouteChanges {
-  const routeStatuses: StatusChange<RouteEntry, WebSocketRouteStatus>[] = [];
+  const routeStatuses: RouteStatusChange[] = [];
   const newest = new Map([...rendered].flatMap(([key, own]) => (own.ok ? [[key, own.index.sequence] as const] : [])));
-  const records = recordRoutes(translation.routes, input.memory.routes, newest).map((record) => {
-    if (hasSaidAll(record, serving)) return record;
-    const { outcome, since } = record;
-    const { key, entry } = outcome;
-    const parents = outcome.parents.map((parent, index) => ({
-      outcome: parent,
-      pods: serving.get(parent.gateway),
-      since: since[index]?.sequence,
-    }));
-    const status = routeStatus({ outcome, parents, now: input.now });
-    if (sameStatus(entry.status, status)) return saidAll(record, serving);
-    routeStatuses.push({ key, entry, status, flips: flips(entry.status, status) });
-    return record.words === undefined ? record : { ...record, words: undefined };
+  const tell = (record: RouteRecord) => statusChange(record, serving, input.now);
+  const records = recordRoutes(translation.routes, input.memory.routes, newest).map((known) => {
+    if (hasSaidAll(known, serving)) return known;
+    const { record, change } = toTell(known, serving, tell);
+    if (change !== undefined) routeStatuses.push(change);
+    return record;
   });
   return { routeStatuses, records };
+}
+
+/** Undefined when the route's status is what it shall be. */
+function statusChange(
+  { outcome, since }: RouteRecord,
+  serving: View["serving"],
+  now: number,
+): RouteStatusChange | undefined {
+  const { key, entry } = outcome;
+  const parents = outcome.parents.map((parent, index) => ({
+    outcome: parent,
+    pods: serving.get(parent.gateway),
+    since: since[index]?.sequence,
+  }));
+  const status = routeStatus({ outcome, parents, now });
+  return sameStatus(entry.status, status) ? undefined : { key, entry, status, flips: flips(entry.status, status) };
 }
 
 interface GatewayChanges {

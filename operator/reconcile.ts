@@ -11,7 +11,7 @@ import type { Fleet } from "./fleet/fleet.ts";
 import type { KubernetesObject } from "./objects.ts";
 import { inParallel } from "./parallel.ts";
 import { emptyMemory, type PassMemory, type PassResult, pass } from "./pass.ts";
-import { referencedNames } from "./references.ts";
+import { References } from "./references.ts";
 import { Retries } from "./retries.ts";
 import type { StatusWrite } from "./status-writer.ts";
 import type { Objection } from "./translate/condition.ts";
@@ -49,6 +49,7 @@ const REFRESH_MS = 30_000;
 export class Reconciler {
   readonly #options: ReconcileOptions;
   readonly #collector = new Collector();
+  readonly #references = new References();
   readonly #retries: Retries;
   readonly #blocked = new Map<string, Objection>();
   #memory: PassMemory = emptyMemory();
@@ -87,7 +88,7 @@ export class Reconciler {
       this.#wakeAgain();
       return "nothing";
     }
-    watch.follow(referencedNames(watch.cluster));
+    watch.follow(this.#references.of(watch.cluster));
     if (watch.unsynced().length > 0) return "not_synced";
     await this.#decide();
     return "decided";

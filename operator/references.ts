@@ -1,7 +1,8 @@
 /** Which Secrets, ConfigMaps and Services anything refers to: the operator reads these by name and no others. */
 import type { WebSocketRouteSpec } from "../crds/websocketroute.ts";
 import { SNAPSHOT_OBJECTS } from "../gateway/snapshot.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, contentsOf, specsOf } from "./cluster.ts";
+import { sameItems } from "./same-items.ts";
 import { type Authentication, keyReference } from "./translate/authentication.ts";
 import { notPermitted, type Referrer, type Target } from "./translate/grants.ts";
 
@@ -17,6 +18,21 @@ export interface ReferencedNames {
 interface Reference {
   readonly name: string;
   readonly namespace?: string | undefined;
+}
+
+/** The same answer as before, and the same object, for as long as nothing that it is made of is another. */
+export class References {
+  #madeOf: readonly unknown[] = [];
+  #names: ReferencedNames | undefined;
+
+  of(cluster: Cluster): ReferencedNames {
+    const { gateways, routes, referenceGrants } = cluster;
+    const grants = referenceGrants === "notInstalled" ? [referenceGrants] : contentsOf([referenceGrants]);
+    const madeOf = [...specsOf(gateways), ...specsOf(routes), ...grants];
+    if (this.#names === undefined || !sameItems(this.#madeOf, madeOf)) this.#names = referencedNames(cluster);
+    this.#madeOf = madeOf;
+    return this.#names;
+  }
 }
 
 export function referencedNames(cluster: Cluster): ReferencedNames {

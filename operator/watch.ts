@@ -61,6 +61,7 @@ class Watches implements ClusterWatch {
   readonly #named = { secrets: new Map<string, Named>(), configMaps: new Map<string, Named>() };
   readonly #namedLoops = new Set<Promise<void>>();
   #services: ReadonlySet<string> = new Set();
+  #followed: ReferencedNames | undefined;
 
   constructor(options: WatchClusterOptions) {
     this.#options = options;
@@ -74,6 +75,8 @@ class Watches implements ClusterWatch {
   }
 
   follow(names: ReferencedNames): void {
+    if (names === this.#followed) return;
+    this.#followed = names;
     this.#services = new Set(names.services);
     this.#followNames("secrets", names.secrets);
     this.#followNames("configMaps", names.configMaps);

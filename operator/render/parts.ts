@@ -44,7 +44,11 @@ export interface PartOwner {
 }
 
 /** The parts, in the order of their slots; empty slots have none. Those that hold the same items as in `before` are taken over. */
-export function cutIntoParts<T extends object>(cut: Cut<T>, before: PartMemory): Part[] {
+export function cutIntoParts<T extends object>(cut: Cut<T>, before: PartMemory): readonly Part[] {
+  return before.cut(cut, () => cutAnew(cut, before));
+}
+
+function cutAnew<T extends object>(cut: Cut<T>, before: PartMemory): Part[] {
   const name: CutName = { owner: cut.owner, kind: cut.kind, field: cut.field };
   const hashes = Uint32Array.from(cut.items, (item) => hashOf(cut.nameOf(item)));
   const count = slotsFor(before.lengths(name, fill(cut.items, hashes, SLOTS.most)));
@@ -109,8 +113,19 @@ interface Slot {
 
 /** The parts that were rendered last, and how long they were. Only time is saved by it. */
 export class PartMemory {
+  readonly #cuts = new Map<string, Remembered<readonly Part[]>>();
   readonly #parts = new Map<string, Remembered<Part>>();
   readonly #lengths = new Map<string, Remembered<SlotLength>>();
+
+  /** Of a gateway's items of one kind; a list that is the same object holds the same. */
+  cut({ kind, owner, items }: Pick<Cut<object>, "kind" | "owner" | "items">, make: () => Part[]): readonly Part[] {
+    const key = `${owner.id} ${kind}`;
+    const known = this.#cuts.get(key);
+    if (known?.items === items) return known.value;
+    const value = make();
+    this.#cuts.set(key, { items, value });
+    return value;
+  }
 
   part(slot: Slot): Part {
     return remember(this.#parts, slot, () => makePart(slot.name, textOf(slot.name, slot.items), slot.slot));

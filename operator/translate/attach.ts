@@ -4,6 +4,7 @@ import { resolveGateway } from "../../crds/defaults.ts";
 import { DEFAULT_GATEWAY_ANNOTATION } from "../../crds/kinds.ts";
 import type { WebSocketRouteSpec } from "../../crds/websocketroute.ts";
 import type { Listener } from "../../gateway/snapshot.ts";
+import type { Cluster } from "../cluster.ts";
 import { sameItems } from "../same-items.ts";
 import type { Objection } from "./condition.ts";
 import type {
@@ -41,17 +42,16 @@ export function attach(draft: RouteDraft, context: Context): void {
 
 /** All that decides where routes are attached; the same array as before while all of it is the same. */
 export function surroundingsOf(
-  { cluster, gateways }: Pick<Context, "cluster" | "gateways">,
+  { gateways, namespaces }: Pick<Cluster, "gateways" | "namespaces">,
   before: readonly unknown[],
 ): readonly unknown[] {
   const now: unknown[] = [];
   let selects = false;
-  for (const { entry, accepted } of gateways.values()) {
-    const { metadata, parsed } = entry;
+  for (const { metadata, parsed } of gateways.values()) {
     now.push(parsed, metadata.annotations?.[DEFAULT_GATEWAY_ANNOTATION], metadata.creationTimestamp);
-    selects ||= accepted?.spec.allowedRoutes?.namespaces?.selector !== undefined;
+    selects ||= parsed.ok && parsed.value.spec.allowedRoutes?.namespaces?.selector !== undefined;
   }
-  if (selects) now.push(JSON.stringify([...cluster.namespaces].map(([name, { metadata }]) => [name, metadata.labels])));
+  if (selects) now.push(JSON.stringify([...namespaces].map(([name, { metadata }]) => [name, metadata.labels])));
   return sameItems(before, now) ? before : now;
 }
 
@@ -165,6 +165,7 @@ function newTarget(attached: AttachedTarget, gateway: AcceptedGateway, memory: R
     gateway,
     memory: memory.at(attached.gateway),
     rejected: undefined,
+    conflict: undefined,
     keys: NO_KEYS,
     messages: NO_MESSAGES,
     route: undefined,

@@ -1,6 +1,6 @@
 /** From a backendRef to the ready endpoints behind it. */
 import type { BackendEndpoints, Endpoint } from "../../gateway/snapshot.ts";
-import type { Cluster } from "../cluster.ts";
+import { type Cluster, contentsOf } from "../cluster.ts";
 import type { EndpointSlice, Service, ServicePort } from "../objects.ts";
 import { sameItems } from "../same-items.ts";
 import type { Objection } from "./condition.ts";
@@ -53,7 +53,7 @@ export class BackendResolver {
     const { cluster, memory } = input;
     const { services, endpointSlices, referenceGrants } = cluster;
     const grants = referenceGrants === "notInstalled" ? [] : [referenceGrants];
-    this.unchanged = memory.areUnchanged([services, endpointSlices, ...grants]);
+    this.unchanged = memory.areSame("backends", contentsOf([services, endpointSlices, ...grants]));
     this.#input = input;
     this.#slices = this.unchanged ? memory.slices.get() : memory.slices.update(endpointSlices);
   }

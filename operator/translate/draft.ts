@@ -7,7 +7,7 @@ import type { BackendResolver } from "./backends.ts";
 import type { ConditionValue, Objection } from "./condition.ts";
 import type { RouteMemory, TargetMemory } from "./memory.ts";
 import type { CompiledMessages } from "./messages.ts";
-import type { ParentReference } from "./plan.ts";
+import type { ParentReference, RouteOutcome } from "./plan.ts";
 import type { ResolvedKeys } from "./resolve.ts";
 import type { SecretValues } from "./secrets.ts";
 
@@ -72,6 +72,8 @@ export interface TargetDraft {
   readonly gateway: AcceptedGateway;
   readonly memory: TargetMemory;
   rejected: Objection | undefined;
+  /** An older route serves the same; said when nothing else is wrong. */
+  conflict: Objection | undefined;
   keys: ResolvedKeys;
   messages: CompiledMessages;
   route: Route | undefined;
@@ -84,7 +86,8 @@ export interface RouteDraft {
   readonly name: string;
   /** Seconds since the epoch; 0 where it is not known. */
   readonly created: number;
-  readonly entry: RouteEntry;
+  /** Replaced when only metadata or status are others. */
+  entry: RouteEntry;
   /** Undefined when the object is broken. */
   readonly spec: WebSocketRouteSpec | undefined;
   readonly memory: RouteMemory;
@@ -92,6 +95,8 @@ export interface RouteDraft {
   attachment: Attachment;
   backends: ResolvedBackends;
   targets: readonly TargetDraft[];
+  /** What is to be said of it; undefined until that is asked for, and when something has changed. */
+  outcome: RouteOutcome | undefined;
 }
 
 /** What every step may read. */

@@ -3,14 +3,14 @@
  * the same: the result is equal with or without.
  */
 import type { BackendEndpoints, Route } from "../../gateway/snapshot.ts";
-import { changesOf } from "../cluster.ts";
 import type { EndpointSlice, Service } from "../objects.ts";
 import { sameItems } from "../same-items.ts";
 import type { BackendName } from "./backends.ts";
-import type { Attachment, ResolvedBackends } from "./draft.ts";
+import { Claims } from "./conflicts.ts";
+import type { Attachment, GatewayDraft, ResolvedBackends, RouteDraft } from "./draft.ts";
 import type { CompiledMatches } from "./matches.ts";
 import type { CompiledMessages } from "./messages.ts";
-import type { RouteOutcome } from "./plan.ts";
+import type { RouteOutcome, Translation } from "./plan.ts";
 import type { CompiledPolicies } from "./policies.ts";
 import type { ResolvedApiKeys, ResolvedKeys } from "./resolve.ts";
 
@@ -81,26 +81,33 @@ export interface KnownBackend {
   lookedAt: number;
 }
 
+/** The drafts as the last translation left them: a route that is the same, among things that are the same, is not drafted again. */
+export class DraftMemory {
+  readonly byKey = new Map<string, RouteDraft>();
+  readonly claims = new Claims();
+  /** Sorted by key. */
+  sorted: readonly RouteDraft[] = [];
+}
+
 export class TranslationMemory {
   readonly routes = new Map<string, RouteMemory>();
   readonly backends = new Map<string, KnownBackend>();
   readonly slices = new SliceIndex();
+  drafts = new DraftMemory();
+  gateways: ReadonlyMap<string, GatewayDraft> = new Map();
+  /** What was published last. */
+  translation: Translation | undefined;
   surroundings: readonly unknown[] = [];
   /** How many translations there have been. */
   translations = 0;
   readonly #lists = new Map<string, readonly object[]>();
-  #keys: readonly string[] = [];
-  #counts: readonly unknown[] = [];
+  readonly #seen = new Map<string, readonly unknown[]>();
 
-  /** Whether these maps hold what they held when it was asked for last. */
-  areUnchanged(maps: readonly ReadonlyMap<unknown, unknown>[]): boolean {
-    const counts = maps.flatMap((map) => {
-      const changes = changesOf(map);
-      return Number.isNaN(changes) ? [map, ...map.values()] : [map, changes];
-    });
-    const unchanged = sameItems(this.#counts, counts);
-    this.#counts = counts;
-    return unchanged;
+  /** Whether these are the same values as when it was asked last. `name` says what they are. */
+  areSame(name: string, values: readonly unknown[]): boolean {
+    const same = sameItems(this.#seen.get(name) ?? [], values);
+    this.#seen.set(name, values);
+    return same;
   }
 
   /** The same array as last time while it has the same items. `name` says which list it is. */
@@ -109,12 +116,6 @@ export class TranslationMemory {
     if (known !== undefined && sameItems(known, list)) return known;
     this.#lists.set(name, list);
     return list;
-  }
-
-  /** The keys of the map, sorted. */
-  sortedKeys(map: ReadonlyMap<string, unknown>): readonly string[] {
-    if (this.#keys.length !== map.size || !this.#keys.every((key) => map.has(key))) this.#keys = [...map.keys()].sort();
-    return this.#keys;
   }
 }
 

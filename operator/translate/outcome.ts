@@ -14,20 +14,38 @@ import type { TranslationMemory } from "./memory.ts";
 import type { GatewayOutcome, GatewayPlan, ParentOutcome, RouteOutcome } from "./plan.ts";
 import { backendsOf, urlsOf } from "./urls.ts";
 
-/** What an accepted gateway shall serve. `drafts` are sorted by name. */
+/** A route that a gateway serves. */
+export interface Served {
+  readonly draft: RouteDraft;
+  readonly target: TargetDraft;
+  readonly route: Route;
+}
+
+/** What each gateway (by key) serves, in the order of the drafts. */
+export function servedBy(drafts: readonly RouteDraft[]): ReadonlyMap<string, readonly Served[]> {
+  const served = new Map<string, Served[]>();
+  for (const draft of drafts) {
+    for (const target of draft.targets) {
+      const { route } = target;
+      if (route === undefined) continue;
+      const list = served.get(target.gateway.key);
+      if (list === undefined) served.set(target.gateway.key, [{ draft, target, route }]);
+      else list.push({ draft, target, route });
+    }
+  }
+  return served;
+}
+
+/** What an accepted gateway shall serve. `served` is sorted by name. */
 export function planGateway(
   gateway: GatewayDraft,
-  drafts: readonly RouteDraft[],
+  served: readonly Served[],
   memory: TranslationMemory,
 ): GatewayPlan | undefined {
   if (gateway.accepted === undefined) return undefined;
-  const routes: Route[] = [];
   const endpoints = new Map<string, BackendEndpoints>();
   const secretValues = new Map(gateway.accepted.secretValues);
-  for (const draft of drafts) {
-    const target = draft.targets.find((candidate) => candidate.gateway === gateway);
-    if (target?.route === undefined) continue;
-    routes.push(target.route);
+  for (const { draft, target } of served) {
     for (const { backend } of draft.backends.backends) endpoints.set(backend.id, backend);
     for (const [key, value] of target.keys.secretValues) secretValues.set(key, value);
   }
@@ -35,7 +53,10 @@ export function planGateway(
     key: gateway.key,
     entry: gateway.entry,
     settings: gateway.accepted.settings,
-    routes: memory.sameList(`routes of ${gateway.key}`, routes),
+    routes: memory.sameList(
+      `routes of ${gateway.key}`,
+      served.map(({ route }) => route),
+    ),
     endpoints: memory.sameList(`endpoints of ${gateway.key}`, sortedById(endpoints)),
     secretValues,
   };
@@ -52,18 +73,15 @@ const NOT_LOOKED_AT = {
   message: "not looked at while the object is not accepted",
 } as const;
 
-export function gatewayOutcome(gateway: GatewayDraft, drafts: readonly RouteDraft[]): GatewayOutcome {
+export function gatewayOutcome(gateway: GatewayDraft, served: readonly Served[]): GatewayOutcome {
   const { key, entry, accepted, rejected } = gateway;
   if (accepted === undefined) {
     const condition = fails("Accepted", rejected ?? { reason: "Invalid", message: "" });
     return { key, entry, accepted: condition, resolvedRefs: NOT_LOOKED_AT, attachedRoutes: 0, listeners: [] };
   }
-  const served = drafts.flatMap(({ targets }) =>
-    targets.filter((target) => target.gateway === gateway && target.route !== undefined),
-  );
   const listeners = accepted.listeners.map(({ settings: { name }, unresolved }) => ({
     name,
-    attachedRoutes: served.filter(({ attached }) => attached.listeners.includes(name)).length,
+    attachedRoutes: served.filter(({ target }) => target.attached.listeners.includes(name)).length,
     conditions: [
       holds("Accepted", "the listener is valid"),
       resolvedRefs(unresolved === undefined ? [] : [unresolved]),
@@ -82,8 +100,8 @@ export function gatewayOutcome(gateway: GatewayDraft, drafts: readonly RouteDraf
 /** The same object as last time while there is nothing else to say. */
 export function routeOutcome(draft: RouteDraft): RouteOutcome {
   const said: unknown[] = [draft.entry, draft.attachment, draft.backends, draft.rejected?.message];
-  for (const { gateway, rejected, keys, messages, route, withheld } of draft.targets)
-    said.push(rejected?.message, keys, messages, route, withheld?.message, hasRedis(gateway));
+  for (const { gateway, rejected, conflict, keys, messages, route, withheld } of draft.targets)
+    said.push(rejected?.message, conflict?.message, keys, messages, route, withheld?.message, hasRedis(gateway));
   return draft.memory.outcome.get(said, () => makeOutcome(draft));
 }
 
@@ -103,7 +121,7 @@ function makeOutcome(draft: RouteDraft): RouteOutcome {
 function parentOutcome(draft: RouteDraft, parent: ParentDraft): ParentOutcome {
   const found = draft.targets.find(({ gateway }) => gateway.key === parent.gateway);
   const target = parent.rejected === undefined ? found : undefined;
-  const rejected = parent.rejected ?? draft.rejected ?? target?.rejected;
+  const rejected = parent.rejected ?? draft.rejected ?? target?.rejected ?? target?.conflict;
   return {
     parentRef: parent.parentRef,
     gateway: parent.gateway,

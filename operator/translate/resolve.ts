@@ -36,7 +36,8 @@ export function resolveReferences(draft: RouteDraft, context: Context): void {
   }
 }
 
-function resolveBackends(
+/** The same object as before while the backends are the same. */
+export function resolveBackends(
   { namespace, memory }: RouteDraft,
   spec: WebSocketRouteSpec,
   context: Context,

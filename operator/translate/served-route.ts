@@ -15,7 +15,9 @@ export function serveRoute(draft: RouteDraft): void {
   const { spec } = draft;
   if (spec === undefined || draft.rejected !== undefined) return;
   for (const target of draft.targets) {
-    if (target.rejected !== undefined) continue;
+    target.route = undefined;
+    target.withheld = undefined;
+    if (target.rejected !== undefined || target.conflict !== undefined) continue;
     const { defaults } = target.gateway.accepted.spec;
     const policies = target.memory.policies.get([defaults], () => compilePolicies(spec, defaults));
     const { route, size } = target.memory.route.get(

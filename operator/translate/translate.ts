@@ -1,95 +1,114 @@
-/** From everything that is in the cluster to what each gateway shall serve and what each object shall be told. Pure. */
-import { formatProblems } from "../../crds/parse.ts";
-import type { Cluster, RouteEntry } from "../cluster.ts";
+/**
+ * From everything that is in the cluster to what each gateway shall serve and what each object shall be told. Pure, but for the
+ * memory: of the translation before, whatever cannot have become another is taken over, so that one change among many routes costs
+ * about what that route costs.
+ */
+import { type Cluster, contentsOf } from "../cluster.ts";
 import { attach, surroundingsOf } from "./attach.ts";
 import { BackendResolver } from "./backends.ts";
-import { conflictStep } from "./conflicts.ts";
-import type { Attachment, Context, ResolvedBackends, RouteDraft } from "./draft.ts";
+import type { Context, GatewayDraft, RouteDraft } from "./draft.ts";
 import { draftGateways } from "./gateways.ts";
 import { checkMatches } from "./matches.ts";
-import { forgetMissing, RouteMemory, TranslationMemory } from "./memory.ts";
+import { DraftMemory, forgetMissing, TranslationMemory } from "./memory.ts";
 import { checkMessages } from "./messages.ts";
-import { gatewayOutcome, planGateway, routeOutcome } from "./outcome.ts";
+import { gatewayOutcome, planGateway, routeOutcome, servedBy } from "./outcome.ts";
 import type { TranslateOptions, Translation } from "./plan.ts";
-import { resolveReferences } from "./resolve.ts";
+import { type Redrafted, redraft } from "./redraft.ts";
+import { resolveBackends, resolveReferences } from "./resolve.ts";
 import { serveRoute } from "./served-route.ts";
 import { checkSupport } from "./supported.ts";
 
 type Step = (draft: RouteDraft, context: Context) => void;
 
-/** In this order for each route; routes come from the oldest to the newest. */
-const steps = (): readonly Step[] => [
-  attach,
-  checkSupport,
-  checkMatches,
-  checkMessages,
-  conflictStep(),
-  resolveReferences,
-  serveRoute,
-];
+/** What a route goes through before it is compared with the others; then it is given its references and is served. */
+const CHECKS: readonly Step[] = [attach, checkSupport, checkMatches, checkMessages];
 
 /**
  * @param memory - of the translation before, to save work and to keep the identity of what has not changed; it is brought up to date
  */
 export function translate(cluster: Cluster, options: TranslateOptions, memory = new TranslationMemory()): Translation {
   memory.translations++;
-  const gateways = draftGateways(cluster, options);
-  const backends = new BackendResolver({ cluster, options, memory });
-  memory.surroundings = surroundingsOf({ cluster, gateways }, memory.surroundings);
-  const context: Context = { cluster, gateways, backends, surroundings: memory.surroundings };
-  const byName = draftRoutes(cluster, memory);
-  const byAge = byName.toSorted((a, b) => a.created - b.created);
-  const order = steps();
-  for (const draft of byAge) for (const step of order) step(draft, context);
+  const context = contextOf(cluster, options, memory);
+  const redrafted = redraft(cluster, memory);
+  const changed = settle(redrafted, context, memory.drafts);
   if (memory.routes.size > cluster.routes.size) forgetMissing(memory.routes, cluster.routes);
-  if (!backends.unchanged) forgetUnused(memory);
-  return {
-    plans: [...gateways.values()].flatMap((gateway) => planGateway(gateway, byName, memory) ?? []),
-    gateways: [...gateways.values()].map((gateway) => gatewayOutcome(gateway, byName)),
-    routes: byName.map(routeOutcome),
-  };
+  if (!context.backends.unchanged) forgetUnused(memory);
+  if (changed) memory.translation = undefined;
+  memory.translation = publish(context.gateways, memory);
+  return memory.translation;
+}
+
+/** What all routes are drafted among. Where any of it is new, backends apart, nothing is left of the drafts of before. */
+function contextOf(cluster: Cluster, options: TranslateOptions, memory: TranslationMemory): Context {
+  memory.surroundings = surroundingsOf(cluster, memory.surroundings);
+  if (memory.areSame("ground", groundOf(cluster, options, memory.surroundings))) {
+    memory.gateways = restated(memory.gateways, cluster);
+  } else {
+    memory.gateways = draftGateways(cluster, options);
+    memory.drafts = new DraftMemory();
+    memory.translation = undefined;
+  }
+  const { gateways, surroundings } = memory;
+  return { cluster, gateways, surroundings, backends: new BackendResolver({ cluster, options, memory }) };
+}
+
+/** Everything that decides about gateways and drafts, but for the routes themselves and their backends. */
+function groundOf(cluster: Cluster, options: TranslateOptions, surroundings: readonly unknown[]): unknown[] {
+  const { secrets, configMaps, referenceGrants, forbidden } = cluster;
+  const grants = referenceGrants === "notInstalled" ? [] : [referenceGrants];
+  const mayNot = [...forbidden].sort().join();
+  return [surroundings, options.externalNames, options.fleet, mayNot, ...contentsOf([secrets, configMaps, ...grants])];
+}
+
+/** The same gateways with the metadata and statuses that they have now. */
+function restated(drafts: ReadonlyMap<string, GatewayDraft>, { gateways }: Cluster): ReadonlyMap<string, GatewayDraft> {
+  return new Map([...drafts].map(([key, draft]) => [key, { ...draft, entry: gateways.get(key) ?? draft.entry }]));
+}
+
+/** True when any draft came to something else than before. */
+function settle({ fresh, gone }: Redrafted, context: Context, { claims, sorted }: DraftMemory): boolean {
+  for (const draft of fresh) for (const check of CHECKS) check(draft, context);
+  const byAge = () => sorted.toSorted((a, b) => a.created - b.created);
+  const moved = claims.settle({ gone, fresh, byAge });
+  for (const draft of fresh) resolveReferences(draft, context);
+  const due = new Set([...fresh, ...moved, ...withOtherBackends(sorted, context)]);
+  for (const draft of due) {
+    serveRoute(draft);
+    draft.outcome = undefined;
+  }
+  return due.size > 0 || gone.length > 0;
+}
+
+function withOtherBackends(drafts: readonly RouteDraft[], context: Context): RouteDraft[] {
+  if (context.backends.unchanged) return [];
+  return drafts.filter((draft) => {
+    if (draft.spec === undefined) return false;
+    const before = draft.backends;
+    draft.backends = resolveBackends(draft, draft.spec, context);
+    return draft.backends !== before;
+  });
 }
 
 function forgetUnused({ backends, translations }: TranslationMemory): void {
   for (const [id, { lookedAt }] of backends) if (lookedAt !== translations) backends.delete(id);
 }
 
-function draftRoutes(cluster: Cluster, memory: TranslationMemory): RouteDraft[] {
-  const drafts: RouteDraft[] = [];
-  for (const key of memory.sortedKeys(cluster.routes)) {
-    const entry = cluster.routes.get(key);
-    if (entry !== undefined) drafts.push(draftRoute(key, entry, memory.routes));
+function publish(gateways: ReadonlyMap<string, GatewayDraft>, memory: TranslationMemory): Translation {
+  const { translation: before, drafts } = memory;
+  const outcomes = drafts.sorted.map((draft) => {
+    draft.outcome ??= routeOutcome(draft);
+    return draft.outcome;
+  });
+  const routes = memory.sameList("outcomes of routes", outcomes);
+  if (before !== undefined) {
+    const now = <T extends { readonly key: string }>(one: T) => ({ ...one, entry: gateways.get(one.key)?.entry });
+    return { plans: before.plans.map(now), gateways: before.gateways.map(now), routes } as Translation;
   }
-  return drafts;
-}
-
-function draftRoute(key: string, entry: RouteEntry, memories: Map<string, RouteMemory>): RouteDraft {
-  const { metadata, parsed } = entry;
-  let memory = memories.get(key);
-  if (memory?.parsed !== parsed) {
-    memory = new RouteMemory(parsed, createdAt(entry));
-    memories.set(key, memory);
-  }
+  const served = servedBy(drafts.sorted);
+  const all = [...gateways.values()].map((gateway) => ({ gateway, own: served.get(gateway.key) ?? [] }));
   return {
-    key,
-    namespace: metadata.namespace ?? "default",
-    name: metadata.name,
-    created: memory.created,
-    entry,
-    spec: parsed.ok ? parsed.value.spec : undefined,
-    memory,
-    rejected: parsed.ok ? undefined : { reason: "Invalid", message: formatProblems(parsed.problems) },
-    attachment: UNATTACHED,
-    backends: NO_BACKENDS,
-    targets: [],
+    plans: all.flatMap(({ gateway, own }) => planGateway(gateway, own, memory) ?? []),
+    gateways: all.map(({ gateway, own }) => gatewayOutcome(gateway, own)),
+    routes,
   };
-}
-
-const UNATTACHED: Attachment = { rejected: undefined, parents: [], targets: [] };
-const NO_BACKENDS: ResolvedBackends = { backends: [], objections: [] };
-
-/** Seconds since the epoch, which is all that the API server tells; 0 where it is not known. */
-function createdAt({ metadata }: RouteEntry): number {
-  const time = Date.parse(metadata.creationTimestamp ?? "");
-  return Number.isNaN(time) ? 0 : Math.max(0, Math.floor(time / 1000));
 }
