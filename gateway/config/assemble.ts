@@ -51,6 +51,8 @@ class Stop extends Error {
 export class Assembler {
   #routeParts = new Map<string, readonly Route[]>();
   #endpointParts = new Map<string, readonly BackendEndpoints[]>();
+  /** What was read last of a slot, whose parts replace each other. */
+  readonly #routeSlots = new Map<string, readonly Route[]>();
   #routes: readonly Route[] = [];
   #routesKey = "";
   #endpoints: ReadonlyMap<string, readonly Endpoint[]> = new Map();
@@ -91,6 +93,11 @@ export class Assembler {
     return reference && { reference, parts };
   }
 
+  /** Of the parts that the index lists. */
+  partNames(index: CarrierObject | undefined): string[] {
+    return this.#references(index).map(({ object }) => object);
+  }
+
   #references(index: CarrierObject | undefined): readonly PartReference[] {
     const text = index?.data?.[SNAPSHOT_OBJECTS.indexKey];
     if (this.#listed.text !== text) {
@@ -102,7 +109,7 @@ export class Assembler {
 
   #readPart(reference: PartReference, parts: Carriers["parts"]): void {
     const { hash, kind } = reference;
-    if (kind === "routes") this.#routeParts.set(hash, readRoutesPart(reference, parts));
+    if (kind === "routes") this.#routeParts.set(hash, this.#readRoutesPart(reference, parts));
     else this.#endpointParts.set(hash, readEndpointsPart(reference, parts));
   }
 
@@ -127,11 +134,21 @@ export class Assembler {
 
   #readRoutes(references: readonly PartReference[], parts: Carriers["parts"]): void {
     const wanted = references.filter((reference) => reference.kind === "routes");
-    this.#routeParts = readParts(wanted, this.#routeParts, (reference) => readRoutesPart(reference, parts));
+    this.#routeParts = readParts(wanted, this.#routeParts, (reference) => this.#readRoutesPart(reference, parts));
     const key = wanted.map((reference) => reference.hash).join();
     if (key === this.#routesKey) return;
     this.#routes = Object.freeze(wanted.flatMap((reference) => this.#routeParts.get(reference.hash) ?? []));
     this.#routesKey = key;
+  }
+
+  /** A route that the part before it had as well is the same object, so that nothing is made of it again. */
+  #readRoutesPart(reference: PartReference, parts: Carriers["parts"]): readonly Route[] {
+    const slot = reference.object.slice(0, reference.object.lastIndexOf("-"));
+    const read = parseText(ROUTES_PART, partText(reference, parts), reference.object).routes;
+    const before = new Map(this.#routeSlots.get(slot)?.map((route) => [JSON.stringify(route), route]));
+    const routes = Object.freeze(read.map((route) => before.get(JSON.stringify(route)) ?? route));
+    this.#routeSlots.set(slot, routes);
+    return routes;
   }
 
   #readEndpoints(references: readonly PartReference[], parts: Carriers["parts"]): void {
@@ -143,10 +160,6 @@ export class Assembler {
     this.#endpoints = new Map(all.map((backend) => [backend.id, Object.freeze(backend.endpoints)]));
     this.#endpointsKey = key;
   }
-}
-
-function readRoutesPart(reference: PartReference, parts: Carriers["parts"]): readonly Route[] {
-  return Object.freeze(parseText(ROUTES_PART, partText(reference, parts), reference.object).routes);
 }
 
 function readEndpointsPart(reference: PartReference, parts: Carriers["parts"]): readonly BackendEndpoints[] {

@@ -144,8 +144,11 @@ class KubernetesSource {
 
   /** The carriers as they are now, without parts that only an older index names. */
   #carriersOf(index: CarrierObject | undefined): Carriers {
-    const text = index?.data?.[SNAPSHOT_OBJECTS.indexKey] ?? "";
-    const parts = [...this.#configMaps].filter(([name]) => text.includes(`"${name}"`));
-    return { index, parts: new Map(parts), secret: this.#secret };
+    const parts = new Map<string, CarrierObject>();
+    for (const name of this.#assembler.partNames(index)) {
+      const part = this.#configMaps.get(name);
+      if (part !== undefined) parts.set(name, part);
+    }
+    return { index, parts, secret: this.#secret };
   }
 }

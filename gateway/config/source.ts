@@ -68,7 +68,7 @@ export class SnapshotHolder implements SnapshotSource {
       const matcher =
         before && unchangedRoutes
           ? before.matcher
-          : await compileMatcherSliced(candidate.snapshot.routes, this.#slicing);
+          : await compileMatcherSliced(candidate.snapshot.routes, this.#slicing, before?.matcher);
       if (candidate !== this.#newest) return;
       this.current = Object.freeze({ ...candidate, matcher });
       this.refused = undefined;

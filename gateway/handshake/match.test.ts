@@ -283,4 +283,50 @@ describe("against a scan of all routes", () => {
     );
     expect(found).toBeGreaterThan(500);
   });
+
+  it("finds the same match when it is made from one of other routes", async () => {
+    const withoutPause = { now: () => 0, pause: async () => {}, sliceMs: 5 };
+    const change = fc.record({ at: fc.nat(20), to: anyRoute });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyRoute, { minLength: 4, maxLength: 20 }),
+        fc.array(fc.array(change, { maxLength: 2 }), { maxLength: 4 }),
+        fc.array(anyAsked, { minLength: 8 }),
+        async (first, rounds, questions) => {
+          let list = routes(...first);
+          let matcher = compileMatcher(list);
+          for (const round of rounds) {
+            // A change beyond the end takes the last route away.
+            for (const { at, to } of round)
+              list = at < list.length ? list.with(at, { ...(list[at] as Route), ...to }) : list.slice(0, -1);
+            matcher = await compileMatcherSliced(list, withoutPause, matcher);
+            for (const asked of questions) {
+              const [actual, expected] = [matcher.find(ask(asked)), scan(list, ask(asked))];
+              expect(actual?.route).toBe(expected?.route);
+              expect(actual?.match).toBe(expected?.match);
+            }
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("takes over the hosts that nothing has changed", async () => {
+    const many = routes(...Array.from({ length: 2000 }, (_, i) => ({ hostnames: [`h${i}.example.com`] })));
+    let steps = 0;
+    const counting = { now: () => steps++, pause: async () => {}, sliceMs: 0 };
+    const before = await compileMatcherSliced(many, counting);
+    const all = steps;
+    steps = 0;
+    const after = await compileMatcherSliced(
+      many.with(7, { ...(many[7] as Route), hostnames: ["new.example.com"] }),
+      counting,
+      before,
+    );
+    expect(steps).toBeLessThan(all / 50);
+    const hosts = ["new.example.com", "h8.example.com", "h7.example.com"];
+    expect(hosts.map((host) => after.find(ask({ host }))?.route.name)).toEqual(["r7", "r8", undefined]);
+    expect(before.find(ask({ host: "h7.example.com" }))?.route.name).toBe("r7");
+  });
 });

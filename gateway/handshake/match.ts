@@ -9,11 +9,9 @@
  * more query conditions, and the route's `order`. A pattern is RE2 and has to match the whole path or value.
  */
 import { RE2JS } from "re2js";
-import { isRefusal } from "../refusals.ts";
 import type { Route, RouteMatch } from "../snapshot.ts";
 import { queryParameter, type RequestSubject } from "./handshake.ts";
-import { ConditionIndex } from "./match-conditions.ts";
-import { normalizePath } from "./target.ts";
+import { PathIndex } from "./match-paths.ts";
 
 /** What a request is matched by: `path` in normal form, `host` as in `RequestSubject`. */
 export interface MatchRequest {
@@ -62,9 +60,17 @@ export function compileMatcher(routes: readonly Route[]): Matcher {
   }
 }
 
-/** The same in slices, so that the event loop is never held for long. Rejects where `compileMatcher` throws. */
-export async function compileMatcherSliced(routes: readonly Route[], slicing: Slicing): Promise<Matcher> {
-  const steps = compileInSteps(routes);
+/**
+ * The same in slices, so that the event loop is never held for long. Rejects where `compileMatcher` throws.
+ *
+ * @param before - a matcher of these functions for other routes: hosts whose routes are the same objects are taken over from it
+ */
+export async function compileMatcherSliced(
+  routes: readonly Route[],
+  slicing: Slicing,
+  before?: Matcher,
+): Promise<Matcher> {
+  const steps = before instanceof RouteMatcher ? recompileInSteps(before, routes) : compileInSteps(routes);
   let since = slicing.now();
   for (;;) {
     const step = steps.next();
@@ -75,20 +81,115 @@ export async function compileMatcherSliced(routes: readonly Route[], slicing: Sl
   }
 }
 
-function* compileInSteps(routes: readonly Route[]): Generator<undefined, Matcher, undefined> {
+class RouteMatcher implements Matcher {
+  readonly routes: readonly Route[];
+  readonly listeners: ReadonlyMap<string, HostIndex>;
+
+  constructor(routes: readonly Route[], listeners: ReadonlyMap<string, HostIndex>) {
+    this.routes = routes;
+    this.listeners = listeners;
+  }
+
+  find(request: MatchRequest): Matched | undefined {
+    return this.listeners.get(request.listener)?.find(request);
+  }
+}
+
+type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Routes that are sorted in one step, well below a slice. */
+const SORTED_AT_ONCE = 512;
+
+function* compileInSteps(routes: readonly Route[]): Steps<RouteMatcher> {
   const listeners = new Map<string, HostIndex>();
-  const patterns = new Map<string, RE2JS>();
-  // Everything below relies on routes coming in their order: the first of equals stays.
-  for (const route of routes.toSorted(byPrecedence)) {
-    const compile = (pattern: string): RE2JS => compilePattern(pattern, patterns, route);
-    for (const { listener, hostname, match } of placesOf(route)) {
-      const hosts = listeners.get(listener) ?? new HostIndex();
-      listeners.set(listener, hosts);
-      hosts.at(hostname).add(route, match, compile);
-      yield;
+  yield* addInSteps(routes, listeners, () => true);
+  return new RouteMatcher(routes, listeners);
+}
+
+/** Builds anew the hosts that a route of difference has to do with. Where that is most of them, everything is. */
+function* recompileInSteps(before: RouteMatcher, routes: readonly Route[]): Steps<RouteMatcher> {
+  const touched = placesByListener(differing(before.routes, routes));
+  yield;
+  const hostnames = new Set([...touched.values()].flatMap((hosts) => [...hosts]));
+  const again = routes.filter((route) => hostsOf(route).some((hostname) => hostnames.has(hostname)));
+  yield;
+  if (again.length > routes.length / 2) return yield* compileInSteps(routes);
+  const listeners = new Map(before.listeners);
+  for (const [listener, hosts] of touched) {
+    listeners.set(listener, (before.listeners.get(listener) ?? new HostIndex()).without(hosts));
+    yield;
+  }
+  yield* addInSteps(again, listeners, ({ listener, hostname }) => touched.get(listener)?.has(hostname) ?? false);
+  return new RouteMatcher(routes, listeners);
+}
+
+/** Routes that are in one of the two lists only. */
+function differing(before: readonly Route[], after: readonly Route[]): Route[] {
+  const least = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < least && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < least - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const was = before.slice(start, before.length - end);
+  const is = after.slice(start, after.length - end);
+  return [...without(was, new Set(is)), ...without(is, new Set(was))];
+}
+
+function without(routes: readonly Route[], others: ReadonlySet<Route>): Route[] {
+  return routes.filter((route) => !others.has(route));
+}
+
+/** The hostnames at each listener. */
+function placesByListener(routes: readonly Route[]): Map<string, Set<string>> {
+  const places = new Map<string, Set<string>>();
+  for (const route of routes) {
+    for (const { listener, hostname } of placesOf(route)) {
+      const hosts = places.get(listener) ?? new Set();
+      places.set(listener, hosts.add(hostname));
     }
   }
-  return { find: (request) => listeners.get(request.listener)?.find(request) };
+  return places;
+}
+
+function* addInSteps(
+  routes: readonly Route[],
+  listeners: Map<string, HostIndex>,
+  wanted: (place: Place) => boolean,
+): Steps<void> {
+  const patterns = new Map<string, RE2JS>();
+  // Everything below relies on routes coming in their order: the first of equals stays.
+  for (const route of yield* sortInSteps(routes)) {
+    const compile = (pattern: string): RE2JS => compilePattern(pattern, patterns, route);
+    for (const place of placesOf(route)) {
+      if (!wanted(place)) continue;
+      const hosts = listeners.get(place.listener) ?? new HostIndex();
+      listeners.set(place.listener, hosts);
+      const paths = hosts.at(place.hostname);
+      for (const match of route.matches) {
+        paths.add(route, match, compile);
+        yield;
+      }
+    }
+  }
+}
+
+/** A merge sort by precedence, of runs that are short enough to be sorted at once. */
+function* sortInSteps(routes: readonly Route[]): Steps<readonly Route[]> {
+  if (routes.length <= SORTED_AT_ONCE) return routes.toSorted(byPrecedence);
+  const middle = routes.length >> 1;
+  const left = yield* sortInSteps(routes.slice(0, middle));
+  yield;
+  const right = yield* sortInSteps(routes.slice(middle));
+  const merged: Route[] = [];
+  let [l, r] = [0, 0];
+  while (l < left.length && r < right.length) {
+    const [a, b] = [left[l] as Route, right[r] as Route];
+    if (byPrecedence(a, b) <= 0) l++;
+    else r++;
+    merged.push(byPrecedence(a, b) <= 0 ? a : b);
+    if (merged.length % SORTED_AT_ONCE === 0) yield;
+  }
+  return [...merged, ...left.slice(l), ...right.slice(r)];
 }
 
 /** The older route first, then by namespace and name. */
@@ -98,11 +199,20 @@ function byPrecedence(a: Route, b: Route): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function* placesOf(route: Route): Generator<{ listener: string; hostname: string; match: RouteMatch }> {
-  const hostnames = route.hostnames.length === 0 ? ["*"] : route.hostnames;
-  for (const listener of route.listeners) {
-    for (const hostname of hostnames) for (const match of route.matches) yield { listener, hostname, match };
-  }
+interface Place {
+  readonly listener: string;
+  /** `*` for any. */
+  readonly hostname: string;
+}
+
+const ANY_HOST: readonly string[] = ["*"];
+
+function hostsOf({ hostnames }: Route): readonly string[] {
+  return hostnames.length === 0 ? ANY_HOST : hostnames;
+}
+
+function placesOf(route: Route): Place[] {
+  return route.listeners.flatMap((listener) => hostsOf(route).map((hostname) => ({ listener, hostname })));
 }
 
 function compilePattern(pattern: string, known: Map<string, RE2JS>, route: Route): RE2JS {
@@ -119,10 +229,23 @@ function compilePattern(pattern: string, known: Map<string, RE2JS>, route: Route
 
 /** Routes of one listener by hostname. */
 class HostIndex {
-  readonly #exact = new Map<string, PathIndex>();
+  #exact = new Map<string, PathIndex>();
   /** By what follows the `*`: `.example.com`. */
-  readonly #wildcards = new Map<string, PathIndex>();
-  readonly #any = new PathIndex();
+  #wildcards = new Map<string, PathIndex>();
+  #any = new PathIndex();
+
+  /** A copy that has nothing at these hosts yet; the others are shared, and stay as they are. */
+  without(hostnames: ReadonlySet<string>): HostIndex {
+    const copy = new HostIndex();
+    copy.#exact = new Map(this.#exact);
+    copy.#wildcards = new Map(this.#wildcards);
+    for (const hostname of hostnames) {
+      if (hostname.startsWith("*.")) copy.#wildcards.delete(hostname.slice(1));
+      else copy.#exact.delete(hostname);
+    }
+    if (!hostnames.has("*")) copy.#any = this.#any;
+    return copy;
+  }
 
   at(hostname: string): PathIndex {
     if (hostname === "*") return this.#any;
@@ -147,87 +270,4 @@ class HostIndex {
     }
     return this.#any.find(request);
   }
-}
-
-interface PatternEntry {
-  readonly source: string;
-  readonly pattern: RE2JS;
-  readonly conditions: ConditionIndex;
-}
-
-/** Matches of one hostname by path. */
-class PathIndex {
-  #exact: Map<string, ConditionIndex> | undefined;
-  /** Longer patterns first; among equals the one that came first. */
-  readonly #patterns: PatternEntry[] = [];
-  /** Without a trailing slash; `""` is the prefix of everything. */
-  readonly #prefixes = new Map<string, ConditionIndex>();
-  /** Segments of the longest prefix: no deeper part of a path is looked up, however deep a client makes it. */
-  #depth = 0;
-
-  add(route: Route, match: RouteMatch, compile: (pattern: string) => RE2JS): void {
-    this.#conditions(route, match, compile).add(route, match, compile);
-  }
-
-  find(request: MatchRequest): Matched | undefined {
-    const exact = this.#exact?.get(request.path)?.find(request);
-    if (exact !== undefined) return exact;
-    for (const { pattern, conditions } of this.#patterns) {
-      const found = pattern.testExact(request.path) ? conditions.find(request) : undefined;
-      if (found !== undefined) return found;
-    }
-    return this.#findPrefix(request);
-  }
-
-  #findPrefix(request: MatchRequest): Matched | undefined {
-    if (this.#prefixes.size === 0) return undefined;
-    let prefix = cutAtDepth(request.path, this.#depth);
-    for (;;) {
-      const found = this.#prefixes.get(prefix)?.find(request);
-      if (found !== undefined || prefix === "") return found;
-      prefix = prefix.slice(0, prefix.lastIndexOf("/"));
-    }
-  }
-
-  #conditions(route: Route, match: RouteMatch, compile: (pattern: string) => RE2JS): ConditionIndex {
-    const { type, value } = match.path;
-    if (type === "RegularExpression") return this.#patternEntry(value, compile).conditions;
-    const path = normalizePath(value);
-    if (isRefusal(path)) throw new Error(`route ${route.namespace}/${route.name}: "${value}": ${path.message}`);
-    if (type === "Exact") {
-      this.#exact ??= new Map();
-      return entry(this.#exact, path);
-    }
-    const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
-    this.#depth = Math.max(this.#depth, prefix.split("/").length - 1);
-    return entry(this.#prefixes, prefix);
-  }
-
-  #patternEntry(source: string, compile: (pattern: string) => RE2JS): PatternEntry {
-    const present = this.#patterns.find((candidate) => candidate.source === source);
-    if (present !== undefined) return present;
-    const fresh = { source, pattern: compile(source), conditions: new ConditionIndex() };
-    const at = this.#patterns.findIndex((candidate) => candidate.source.length < source.length);
-    this.#patterns.splice(at < 0 ? this.#patterns.length : at, 0, fresh);
-    return fresh;
-  }
-}
-
-function entry(index: Map<string, ConditionIndex>, key: string): ConditionIndex {
-  const present = index.get(key);
-  if (present !== undefined) return present;
-  const fresh = new ConditionIndex();
-  index.set(key, fresh);
-  return fresh;
-}
-
-/** The first `depth` segments of a path in normal form, without a trailing slash. */
-function cutAtDepth(path: string, depth: number): string {
-  let end = 0;
-  for (let segments = 0; segments < depth; segments += 1) {
-    const next = path.indexOf("/", end + 1);
-    if (next < 0) return path.endsWith("/") ? path.slice(0, -1) : path;
-    end = next;
-  }
-  return path.slice(0, end);
 }
