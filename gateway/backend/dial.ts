@@ -1,7 +1,7 @@
 /**
  * Opens a WebSocket to a backend: connect, write the prepared request head, check the answer strictly.
  */
-import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { RefusalReason } from "../refusals.ts";
 import type { Endpoint } from "../snapshot.ts";
@@ -17,7 +17,6 @@ export interface DialOptions extends Asked {
   readonly timeouts: { readonly connect: number; readonly handshake: number };
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
-  readonly connect?: (options: TcpNetConnectOpts) => Socket;
 }
 
 export type Dialled =
@@ -69,7 +68,6 @@ class Dialling {
     this.options = options;
     this.resolve = resolve;
     const { address: host, port } = options.endpoint;
-    const connect = options.connect ?? connectTcp;
     this.socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
   }
 

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { type Dialled, type DialOptions, dial } from "../../gateway/backend/dial.ts";
+import { BLACK_HOLE } from "../support/black-hole.ts";
 import { freePort } from "../support/free-port.ts";
 
 // RFC 6455 §1.3
@@ -101,10 +102,9 @@ describe("C5: dial and a backend that", () => {
   });
 
   it("does not accept within the connect timeout: not sent", async () => {
-    const dialled = await dialPort(1, {
+    const dialled = await dialPort(3000, {
+      endpoint: { address: BLACK_HOLE, port: 3000 },
       timeouts: { connect: 50, handshake: 5000 },
-      // Never begins to connect: a black-holed SYN as the socket sees it.
-      connect: (options) => connect({ ...options, lookup: () => undefined, host: "backend.invalid" }),
     });
     expect(dialled).toEqual({ kind: "failed", reason: "BackendTimeout", sent: false });
   });

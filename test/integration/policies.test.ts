@@ -10,6 +10,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { KubeObject } from "../../kube/objects.ts";
 import { RESOURCES } from "../../kube/resources.ts";
+import { BLACK_HOLE } from "../support/black-hole.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { type ClusterRig, type GatewayProcess, startClusterRig } from "../support/cluster-rig.ts";
 import { CONTROL_PLANE_TIMEOUT_MS } from "../support/controlplane.ts";
@@ -72,7 +73,7 @@ beforeAll(async () => {
     "https://away.example/": away,
     "http://authz.example/": authorizer.url,
   };
-  await applyAll({ address: ADDRESS, ports: backends.ports, urls });
+  await applyAll({ address: ADDRESS, lost: BLACK_HOLE, ports: backends.ports, urls });
   operator = await rig.startOperator();
   gateway = await rig.startGateway("gw", "holdfast/public");
   await allReady();

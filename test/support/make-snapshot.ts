@@ -4,8 +4,8 @@ import { makeRoute } from "./make-route.ts";
 
 export interface SnapshotParts {
   readonly routes?: readonly Route[];
-  /** Ports on 127.0.0.1 of each backend, by id. */
-  readonly backends?: Readonly<Record<string, readonly number[]>>;
+  /** Ports on 127.0.0.1 of each backend, by id; or endpoints that are elsewhere. */
+  readonly backends?: Readonly<Record<string, readonly (number | Endpoint)[]>>;
   readonly settings?: Partial<GatewaySettings>;
   readonly sequence?: number;
 }
@@ -15,10 +15,10 @@ export const CHAT = "apps/chat:3000";
 
 export function makeSnapshot({ routes, backends = {}, settings, sequence = 1 }: SnapshotParts = {}): Snapshot {
   const endpoints = new Map<string, readonly Endpoint[]>();
-  for (const [id, ports] of Object.entries(backends)) {
+  for (const [id, places] of Object.entries(backends)) {
     endpoints.set(
       id,
-      ports.map((port) => ({ address: "127.0.0.1", port })),
+      places.map((place) => (typeof place === "number" ? { address: "127.0.0.1", port: place } : place)),
     );
   }
   return {

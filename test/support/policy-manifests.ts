@@ -11,8 +11,10 @@ interface Manifest {
 }
 
 export interface Places {
-  /** Where the pods of all backends are. */
+  /** Where the pods of all backends are, but for the lost one. */
   readonly address: string;
+  /** Where nobody answers. */
+  readonly lost: string;
   /** Port by the name of the Service. */
   readonly ports: Readonly<Record<string, number>>;
   /** Real addresses in place of those that the table names. */
@@ -36,7 +38,9 @@ export function secretManifest(
   return { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, stringData: values } as Manifest;
 }
 
-export function backendManifests({ address, ports }: Places): Manifest[] {
+const LOST = { name: "lost", port: 3000 };
+
+export function backendManifests({ address, lost, ports }: Places): Manifest[] {
   const service = (name: string, namespace: string, more: object): Manifest =>
     ({
       apiVersion: "v1",
@@ -44,15 +48,16 @@ export function backendManifests({ address, ports }: Places): Manifest[] {
       metadata: { name, namespace },
       spec: { ports: [{ port: 3000 }], ...more },
     }) as Manifest;
-  const slices = Object.entries(ports).map(([name, port]) => ({
+  const pods = [...Object.entries(ports).map(([name, port]) => ({ name, port, at: address })), { ...LOST, at: lost }];
+  const slices = pods.map(({ name, port, at }) => ({
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { name: `${name}-1`, namespace: NAMESPACE, labels: { "kubernetes.io/service-name": name } },
     addressType: "IPv4",
     ports: [{ port }],
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    endpoints: [{ addresses: [at], conditions: { ready: true } }],
   }));
-  const names = [...Object.keys(ports), "empty"];
+  const names = [...pods.map(({ name }) => name), "empty"];
   const services = names.map((name) => service(name, NAMESPACE, { clusterIP: "None" }));
   const outside = service("outside", NAMESPACE, { type: "ExternalName", externalName: "example.org" });
   return [...services, ...slices, outside, service("chat", "elsewhere", { clusterIP: "None" })];

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { systemRandom } from "../../../gateway/random.ts";
+import { BLACK_HOLE } from "../../support/black-hole.ts";
 import { freePort } from "../../support/free-port.ts";
 import { makeRoute } from "../../support/make-route.ts";
 import { CHAT } from "../../support/make-snapshot.ts";
@@ -28,6 +29,7 @@ async function tcpBackend(serve: (socket: Socket) => void): Promise<{ port: numb
   return { port: (server.address() as AddressInfo).port, connections: () => connections };
 }
 
+const LOST = { address: BLACK_HOLE, port: 3000 };
 const quick = makeRoute({ timeouts: { handshake: 150, connect: 100, idle: 0, maxLifetime: 0 } });
 /** With `fromFirst`: endpoints are asked in their own order. */
 const fromFirst = { random: { ...systemRandom, fraction: () => 0 } };
@@ -50,6 +52,27 @@ describe("C5: the backend", () => {
     const reply = await rawRequest(holdfast.port, handshakeText());
     expect([reply.status, JSON.parse(reply.body).reason]).toEqual([504, "BackendTimeout"]);
     expect(silent.connections()).toBe(1);
+  });
+
+  it("does not even take the connection: 504 within the connect timeout, counted and logged", async () => {
+    const route = makeRoute({ timeouts: { handshake: 15_000, connect: 100, idle: 0, maxLifetime: 0 } });
+    const holdfast = await rig.gateway({ routes: [route], backends: { [CHAT]: [LOST] } });
+    const askedAt = performance.now();
+    const reply = await rawRequest(holdfast.port, handshakeText());
+    expect(performance.now() - askedAt).toBeLessThan(5_000);
+    expect([reply.status, JSON.parse(reply.body).reason]).toEqual([504, "BackendTimeout"]);
+    const labels = { route: "apps/chat", code: "504", reason: "BackendTimeout" };
+    expect(await holdfast.metric("holdfast_handshakes_total", labels)).toBe(1);
+    expect(await holdfast.line("refusal")).toMatchObject({ route: "apps/chat", code: 504, reason: "BackendTimeout" });
+  });
+
+  it("does not take the connection on one endpoint: the next one is tried", async () => {
+    const echo = await rig.backend();
+    const route = makeRoute({ ...inOrder, timeouts: { handshake: 15_000, connect: 100, idle: 0, maxLifetime: 0 } });
+    const backends = { [CHAT]: [LOST, echo.port] };
+    const holdfast = await rig.gateway({ routes: [route], gateway: fromFirst, backends });
+    const client = await rig.client(holdfast.url());
+    expect((await client.ask("hello")).toString()).toBe("hello");
   });
 
   it("has no endpoint: 503", async () => {

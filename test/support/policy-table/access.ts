@@ -122,6 +122,27 @@ const TOKENS: Section = {
       end: { open: "stays", protocol: "chat.v1" },
     },
     {
+      name: "jwt-in-query",
+      spec: jwt(", sources: [{queryParam: jwt}]"),
+      client: {
+        does: "shows a token in the query, which the backend does not see",
+        target: "/?jwt=<valid>&a=1",
+        steps: [{ send: "seen" }, { gets: '"url":"/?a=1"' }],
+      },
+      end: { open: "stays" },
+    },
+    {
+      name: "jwt-in-query-kept",
+      spec: jwt(", sources: [{queryParam: jwt, toBackend: Keep}]"),
+      client: {
+        does: "shows a token in the query, which the backend does see",
+        target: "/?jwt=<valid>&a=1",
+        // The header of every token of the issuer begins so.
+        steps: [{ send: "seen" }, { gets: '"url":"/?jwt=eyJ' }],
+      },
+      end: { open: "stays" },
+    },
+    {
       name: "jwt-no-keys",
       spec: jwt().replaceAll("id.example", "away.example"),
       client: { does: "shows a token whose issuer cannot be asked for keys", headers: bearer("of-away") },

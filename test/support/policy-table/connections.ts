@@ -33,6 +33,12 @@ const BACKENDS: Section = {
       end: { status: 502, reason: "BackendRefused" },
     },
     {
+      name: "vanished",
+      spec: `${to("lost")}\ntimeouts: {connect: 300ms}`,
+      client: { does: "connects; no packet comes back from the backend's address" },
+      end: { status: 504, reason: "BackendTimeout" },
+    },
+    {
       name: "answers-late",
       spec: `${to("silent")}\ntimeouts: {handshake: 300ms}`,
       client: { does: "connects" },
