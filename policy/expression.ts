@@ -5,7 +5,8 @@
 import { Environment } from "@marcbachmann/cel-js";
 import type { Budget } from "./budget.ts";
 import { spendOn } from "./json.ts";
-import { Pattern } from "./pattern.ts";
+import type { Pattern, Patterns } from "./pattern.ts";
+import type { Steps } from "./steps.ts";
 
 /** Names that an expression may use, each with its type. */
 const VARIABLES = {
@@ -37,6 +38,7 @@ const METHODS: ReadonlySet<string> = new Set([
   ),
   "getSeconds",
 ]);
+const CALLABLE: ReadonlySet<string> = new Set([...METHODS, ...LOOPS]);
 /** Methods whose cost depends on their argument too: it has to stand in the expression itself. */
 const LITERAL_ARGUMENT: ReadonlySet<string> = new Set([
   "matches",
@@ -78,24 +80,35 @@ export interface ExpressionOptions {
   /** Whether `error` is known to it. */
   readonly of: "message" | "refusal";
   readonly budget: Budget;
+  readonly patterns: Patterns;
+}
+
+/** @throws Error that says what is wrong with the expression, for people */
+export function* compileExpression({ source, result, of, budget, patterns }: ExpressionOptions): Steps<Expression> {
+  const used = new Map<string, Pattern>();
+  const environment = environmentOf(of, used);
+  yield;
+  const parsed = environment.parse(source);
+  yield;
+  const root = parsed.ast as unknown as Node;
+  for (const pattern of checkNode(root, 0)) used.set(pattern, patterns.of(pattern));
+  yield* patterns.compile();
+  yield;
+  const { valid, type, error } = parsed.check();
+  if (!valid) throw error ?? new Error("the expression is not valid");
+  if (result === "bool" && type !== "bool" && type !== "dyn") throw new Error(`must be true or false, not ${type}`);
+  yield;
+  meter(root, { budget, known: new Set() });
+  return new Expression(parsed, budget);
 }
 
 export class Expression {
   readonly #run: (variables: object) => unknown;
   readonly #budget: Budget;
 
-  /** @throws Error that says what is wrong with the expression, for people */
-  constructor({ source, result, of, budget }: ExpressionOptions) {
-    const patterns = new Map<string, Pattern>();
-    const environment = environmentOf(of, patterns, budget);
-    const parsed = environment.parse(source);
-    const root = parsed.ast as unknown as Node;
-    checkNode(root, 0, patterns);
-    const { valid, type, error } = parsed.check();
-    if (!valid) throw error ?? new Error("the expression is not valid");
-    if (result === "bool" && type !== "bool" && type !== "dyn") throw new Error(`must be true or false, not ${type}`);
-    meter(root, { budget, known: new Set() });
-    this.#run = parsed;
+  /** @param run - spends from the budget as it goes */
+  constructor(run: (variables: object) => unknown, budget: Budget) {
+    this.#run = run;
     this.#budget = budget;
   }
 
@@ -116,53 +129,53 @@ export class Expression {
   }
 }
 
-function environmentOf(
-  of: ExpressionOptions["of"],
-  patterns: ReadonlyMap<string, Pattern>,
-  budget: Budget,
-): Environment {
+function environmentOf(of: ExpressionOptions["of"], patterns: ReadonlyMap<string, Pattern>): Environment {
   const environment = new Environment({ limits: LIMITS, homogeneousAggregateLiterals: false });
   const variables = of === "refusal" ? { ...VARIABLES, ...ERROR_VARIABLE } : VARIABLES;
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   return environment.registerFunction(`string.${RE2_METHOD}(string): bool`, (text: string, source: string) => {
-    return patterns.get(source)?.test(text, budget) ?? false;
+    return patterns.get(source)?.test(text) ?? false;
   });
 }
 
-/** Refuses what could be costly, and compiles the patterns. */
-function checkNode(node: Node, loops: number, patterns: Map<string, Pattern>): void {
+/** Refuses what could be costly; returns the patterns that are asked for. */
+function checkNode(node: Node, loops: number): string[] {
   if (node.op === "value" && node.args instanceof Uint8Array) throw new Error("bytes are not available");
   if (node.op === "id" && node.args === "cel") throw new Error("cel.bind is not available");
   if (node.op === "call") checkName((node.args as [string])[0], FUNCTIONS);
-  const depth = node.op === "rcall" ? checkMethod(node.args as [string, Node, Node[]], loops, patterns) : loops;
-  for (const child of childrenOf(node.args)) checkNode(child, depth, patterns);
+  const method = node.op === "rcall" ? checkMethod(node.args as [string, Node, Node[]], loops) : { loops };
+  const inner = childrenOf(node.args).flatMap((child) => checkNode(child, method.loops));
+  return method.pattern === undefined ? inner : [method.pattern, ...inner];
 }
 
 function checkName(name: string, known: ReadonlySet<string>): void {
   if (!known.has(name)) throw new Error(`${name}() is not available; there are ${[...known].join(", ")}`);
 }
 
-/** Returns how many loops stand around the method's arguments. */
-function checkMethod(call: [string, Node, Node[]], loops: number, patterns: Map<string, Pattern>): number {
+interface Method {
+  /** How many loops stand around its arguments. */
+  readonly loops: number;
+  readonly pattern?: string;
+}
+
+function checkMethod(call: [string, Node, Node[]], loops: number): Method {
   const [name, , parameters] = call;
   if (LOOPS.has(name)) {
     if (loops === MAX_LOOP_DEPTH)
       throw new Error(`${name}() within ${MAX_LOOP_DEPTH} loops: they may not be nested deeper`);
-    return loops + 1;
+    return { loops: loops + 1 };
   }
-  checkName(name, new Set([...METHODS, ...LOOPS]));
+  checkName(name, CALLABLE);
   const [argument] = parameters;
-  if (!LITERAL_ARGUMENT.has(name) || argument === undefined) return loops;
+  if (!LITERAL_ARGUMENT.has(name) || argument === undefined) return { loops };
   const literal = argument.op === "value" ? argument.args : undefined;
   if (typeof literal !== "string" || literal.length > MAX_LITERAL)
     throw new Error(
       `the argument of ${name}() must be a string that stands in the expression, of at most ${MAX_LITERAL} characters`,
     );
-  if (name === "matches") {
-    patterns.set(literal, patterns.get(literal) ?? new Pattern(literal));
-    call[0] = RE2_METHOD;
-  }
-  return loops;
+  if (name !== "matches") return { loops };
+  call[0] = RE2_METHOD;
+  return { loops, pattern: literal };
 }
 
 function childrenOf(value: unknown): Node[] {

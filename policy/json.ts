@@ -7,14 +7,23 @@ export const MAX_JSON_DEPTH = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
 const OPEN_MAP = 0x7b;
 const CLOSE_LIST = 0x5d;
 const CLOSE_MAP = 0x7d;
 
-/** Values and the like in a JSON text, and how deep they are nested. Exact for valid JSON; for anything else, no matter. */
-export function measureJson(text: string): { readonly values: number; readonly depth: number } {
-  let values = 1;
+/** Units that a name costs, which may be one that was never seen before. */
+const NAME_UNITS = 2;
+/** Units that an object costs beside its members, where each may be of a shape of its own. */
+const OBJECT_UNITS = 4;
+
+/**
+ * What a JSON text costs to read, in units, and how deep it is nested: one for each value, more for names and objects. Exact for
+ * valid JSON; for anything else, no matter.
+ */
+export function measureJson(text: string): { readonly units: number; readonly depth: number } {
+  let units = 1;
   let depth = 0;
   let deepest = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -22,16 +31,18 @@ export function measureJson(text: string): { readonly values: number; readonly d
     if (code === QUOTE) {
       at = endOfString(text, at);
     } else if (code === COMMA) {
-      values += 1;
+      units += 1;
+    } else if (code === COLON) {
+      units += NAME_UNITS;
     } else if (code === OPEN_LIST || code === OPEN_MAP) {
-      values += 1;
+      units += code === OPEN_MAP ? OBJECT_UNITS : 1;
       depth += 1;
       if (depth > deepest) deepest = depth;
     } else if (code === CLOSE_LIST || code === CLOSE_MAP) {
       depth -= 1;
     }
   }
-  return { values, depth: deepest };
+  return { units, depth: deepest };
 }
 
 /** Position of the quote that ends the string which starts at `start`; the text's end where there is none. */
@@ -53,7 +64,9 @@ export function spendOn(value: unknown, budget: Budget): void {
   if (typeof value === "string") {
     if (value.length >= CHARACTERS_A_UNIT) budget.spend(value.length / CHARACTERS_A_UNIT);
   } else if (typeof value === "object" && value !== null) {
-    for (const item of Array.isArray(value) ? value : Object.values(value)) {
+    const isList = Array.isArray(value);
+    if (!isList) budget.spend(OBJECT_UNITS);
+    for (const item of isList ? value : Object.values(value)) {
       budget.spend(1);
       spendOn(item, budget);
     }

@@ -3,9 +3,11 @@
  * compiles it to refuse what cannot be served, the gateway to serve it. One policy looks at one message at a time.
  */
 import { Budget, TooCostly } from "./budget.ts";
-import { Expression, problemOf, type Variables } from "./expression.ts";
+import { compileExpression, type Expression, type ExpressionOptions, problemOf, type Variables } from "./expression.ts";
 import { MAX_JSON_DEPTH, measureJson, writeJson } from "./json.ts";
-import { Schema, type SchemaOptions } from "./schema.ts";
+import { Patterns } from "./pattern.ts";
+import { compileSchema, type Schema } from "./schema/schema.ts";
+import { finish, type Steps } from "./steps.ts";
 
 export interface MessageRules {
   readonly accept: readonly ("Text" | "Binary")[];
@@ -93,7 +95,7 @@ export class MessagePolicy {
       const read = this.#read(text, { mustBeJson: schema !== undefined });
       if ("error" in read) return read;
       const variables = { ...surroundings, message: read.message, text };
-      const error = this.#check(variables, { values: read.values, characters: text.length });
+      const error = this.#check(variables);
       if (error !== undefined) return { error };
       return { text: fromClient === undefined ? text : this.#transformed(fromClient, variables) };
     });
@@ -132,20 +134,17 @@ export class MessagePolicy {
   }
 
   #read(text: string, { mustBeJson }: { readonly mustBeJson: boolean }) {
-    const { values, depth } = measureJson(text);
+    const { units, depth } = measureJson(text);
     if (depth > MAX_JSON_DEPTH) return refused("TooDeep");
-    this.#budget.spend(values);
+    this.#budget.spend(units);
     const message = parsed(text);
-    if (message !== undefined) return { message, values };
-    return mustBeJson ? refused("NotJson") : { message: text, values: 1 };
+    if (message !== undefined) return { message };
+    return mustBeJson ? refused("NotJson") : { message: text };
   }
 
-  #check(
-    variables: Variables,
-    size: { readonly values: number; readonly characters: number },
-  ): MessageError | undefined {
+  #check(variables: Variables): MessageError | undefined {
     const { schema, allow } = this.#compiled;
-    const found = schema?.check(variables.message, size);
+    const found = schema?.check(variables.message);
     if (found !== undefined) return { reason: "Schema", ...found, path: found.path.slice(0, MAX_PATH) };
     return allow.every((rule) => this.#holds(rule, variables)) ? undefined : refused("NotAllowed").error;
   }
@@ -179,35 +178,46 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Compiles the rules, or says everything that is wrong with them. */
-export function compileMessagePolicy(
-  rules: MessageRules,
-  origin: SchemaOptions["origin"] = "manifest",
-): { readonly policy: MessagePolicy } | { readonly problems: readonly Problem[] } {
+export type Compilation = { readonly policy: MessagePolicy } | { readonly problems: readonly Problem[] };
+
+/** Compiles the rules, or says everything that is wrong with them. Each step takes a few milliseconds at most. */
+export function* compileInSteps(rules: MessageRules): Steps<Compilation> {
   const budget = new Budget();
+  const patterns = new Patterns(budget);
   const problems: Problem[] = [];
-  const attempt = <T>(field: string, make: () => T): T | undefined => {
+  function* attempt<T>(field: string, steps: Steps<T>): Steps<T | undefined> {
     try {
-      return make();
+      yield;
+      return yield* steps;
     } catch (error) {
       problems.push({ field, message: problemOf(error) });
       return undefined;
     }
-  };
-  const expression = (field: string, source: string | undefined, kind: Kind = ANY): Expression | undefined =>
-    source === undefined ? undefined : attempt(field, () => new Expression({ source, budget, ...kind }));
-  const { schema } = rules;
-  const compiled: Compiled = {
-    schema: schema === undefined ? undefined : attempt("schema", () => new Schema({ text: schema, origin, budget })),
-    allow: rules.allow.flatMap((source, index) => expression(`allow[${index}]`, source, PREDICATE) ?? []),
-    fromClient: expression("transform.fromClient", rules.transform.fromClient),
-    toClient: expression("transform.toClient", rules.transform.toClient),
-    reply: expression("reply", rules.reply, REPLY),
-  };
-  return problems.length > 0 ? { problems } : { policy: new MessagePolicy(rules, compiled, budget) };
+  }
+  function* expression(field: string, source: string | undefined, kind = ANY): Steps<Expression | undefined> {
+    if (source === undefined) return undefined;
+    return yield* attempt(field, compileExpression({ source, budget, patterns, ...kind }));
+  }
+  const { schema: text, transform } = rules;
+  const schema = text === undefined ? undefined : yield* attempt("schema", compileSchema({ text, budget, patterns }));
+  const allow: Expression[] = [];
+  for (const [index, source] of rules.allow.entries()) {
+    const rule = yield* expression(`allow[${index}]`, source, PREDICATE);
+    if (rule !== undefined) allow.push(rule);
+  }
+  const fromClient = yield* expression("transform.fromClient", transform.fromClient);
+  const toClient = yield* expression("transform.toClient", transform.toClient);
+  const reply = yield* expression("reply", rules.reply, REPLY);
+  if (problems.length > 0) return { problems };
+  return { policy: new MessagePolicy(rules, { schema, allow, fromClient, toClient, reply }, budget) };
 }
 
-type Kind = Pick<ConstructorParameters<typeof Expression>[0], "result" | "of">;
+/** The same at once, for whoever holds no connections. */
+export function compileMessagePolicy(rules: MessageRules): Compilation {
+  return finish(compileInSteps(rules));
+}
+
+type Kind = Pick<ExpressionOptions, "result" | "of">;
 const ANY: Kind = { result: "any", of: "message" };
 const PREDICATE: Kind = { result: "bool", of: "message" };
 const REPLY: Kind = { result: "any", of: "refusal" };

@@ -33,7 +33,7 @@ export class Inspections {
     if (messages === undefined) return undefined;
     const known = this.#policies.get(messages);
     if (known !== undefined) return known;
-    const compiled = compileMessagePolicy(messages, "snapshot");
+    const compiled = compileMessagePolicy(messages);
     if ("problems" in compiled) {
       const { problems } = compiled;
       this.#tools.log.error(
