@@ -7,10 +7,10 @@ import type { Duplex } from "node:stream";
 import type { MessagePolicy } from "../policy/messages.ts";
 import type { Authenticator, Denial } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
-import { type Cursor, endpointKey, hashKeyOf, newCursor, pickEndpoint } from "./backend/balance.ts";
-import { type Dialled, dial } from "./backend/dial.ts";
-import { upstreamHead } from "./backend/headers.ts";
+import { endpointKey } from "./backend/balance.ts";
 import type { EndpointLoads } from "./backend/loads.ts";
+import { abandon, BackendReach, type Reached } from "./backend/reach.ts";
+import { wait } from "./clock.ts";
 import type { Loaded, SnapshotSource } from "./config/source.ts";
 import { Attempt, type AttemptTools } from "./handshake/attempt.ts";
 import { ClientWatch, type Verdict } from "./handshake/client-watch.ts";
@@ -22,8 +22,8 @@ import {
 } from "./handshake/connection-id.ts";
 import { decideUpgrade, type Plan } from "./handshake/decide.ts";
 import { connectionHeaders, relayedAnswer, switchingHead } from "./handshake/handshake-answer.ts";
-import { agreedByBackend, agreeWithClient, BACKEND_OFFER } from "./inspect/deflate.ts";
-import { Inspections } from "./inspect/inspection.ts";
+import { agreeWithClient } from "./inspect/deflate.ts";
+import { Inspections, type Policy } from "./inspect/inspection.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Meter } from "./limits/meter.ts";
 import type { Permit } from "./limits/permits.ts";
@@ -32,7 +32,7 @@ import type { UpgradeEvent } from "./ports/server.ts";
 import { openProxied, type ProxiedOptions } from "./proxied.ts";
 import { isRefusal, type Refusal, refuse } from "./refusals.ts";
 import type { Session, SessionEnd } from "./session.ts";
-import { type Endpoint, type Route, type SecretMaterial, SNAPSHOT_OBJECTS } from "./snapshot.ts";
+import { type Route, type SecretMaterial, SNAPSHOT_OBJECTS } from "./snapshot.ts";
 
 export interface HubAcceptance {
   readonly request: IncomingMessage;
@@ -65,25 +65,15 @@ export interface UpgradeTools extends AttemptTools {
   readonly isFull: () => boolean;
 }
 
-/** How often a handshake is tried: on another endpoint once, when the first one was not sent anything (C5). */
-const MAX_TRIES = 2;
-
 /** What a connection gives back when it ends, whatever happens. */
 interface Held {
   readonly permit: Permit;
   readonly releaseEndpoint?: () => void;
 }
 
-interface Reached {
-  readonly dialled: Exclude<Dialled, { kind: "failed" }>;
-  readonly endpoint: Endpoint;
-  readonly release: () => void;
-}
-
 export class UpgradePipeline {
   readonly #tools: UpgradeTools;
-  /** Round-robin positions by route name; they outlive snapshots. */
-  readonly #cursors = new Map<string, Cursor>();
+  readonly #backends: BackendReach;
   readonly #idKeys = new WeakMap<SecretMaterial, Buffer>();
   /** Signs IDs where the secret material brings no key: then they last as long as this process. */
   readonly #ownIdKey: Buffer;
@@ -95,6 +85,7 @@ export class UpgradePipeline {
     this.#tools = tools;
     this.#ownIdKey = tools.random.bytes(32);
     this.#inspections = new Inspections(tools);
+    this.#backends = new BackendReach(tools);
   }
 
   /** Resolves when no handshake is under way. */
@@ -120,7 +111,7 @@ export class UpgradePipeline {
 
   /** Forgets what was kept for routes that are gone. */
   retain(exists: (route: string) => boolean): void {
-    for (const route of this.#cursors.keys()) if (!exists(route)) this.#cursors.delete(route);
+    this.#backends.retain(exists);
   }
 
   async #serve(event: UpgradeEvent, attempt: Attempt): Promise<void> {
@@ -230,13 +221,14 @@ export class UpgradePipeline {
   async #proxy({ event, plan, attempt, permit }: Admitted): Promise<void> {
     const identity = this.#identify(plan);
     const { socket } = event;
-    const policy = this.#inspections.policyOf(plan.route);
+    const policy = await this.#policyOf(plan, event);
     if (isRefusal(policy)) {
       permit.release();
       return attempt.refused(socket, policy);
     }
     const watch = new ClientWatch(socket);
-    const reached = await this.#reach(plan, identity, { event, signal: watch.signal });
+    const dialling = { scheme: schemeOf(event), signal: watch.signal };
+    const reached = await this.#backends.reach(plan, identity, dialling);
     const refusal = lateRefusal({ verdict: watch.stop(), reached, closing: this.#tools.isClosing() });
     if (refusal || isRefusal(reached)) {
       permit.release();
@@ -265,6 +257,23 @@ export class UpgradePipeline {
     this.#openProxied({ permit, releaseEndpoint: release }, proxied);
   }
 
+  /** Whoever comes first on a route that reads messages waits until its rules are compiled, but no longer than a handshake may take. */
+  async #policyOf({ route }: Plan, { socket }: UpgradeEvent): Promise<Policy> {
+    const policy = this.#inspections.policyOf(route);
+    if (policy === undefined || !("pending" in policy)) return policy;
+    const { clock, isClosing } = this.#tools;
+    const watch = new ClientWatch(socket);
+    const compiled = new AbortController();
+    const late = wait(clock, route.timeouts.handshake, AbortSignal.any([watch.signal, compiled.signal]));
+    try {
+      const outcome = await Promise.race([policy.pending, late.then(() => refuse("Overloaded"))]);
+      return watchRefusal(watch.stop()) ?? (isClosing() ? refuse("Draining") : outcome);
+    } finally {
+      compiled.abort();
+      watch.stop();
+    }
+  }
+
   /** Apart from `#proxy`, so that what a connection keeps alive is only what is named here. */
   #openProxied(held: Held, proxied: Omit<ProxiedOptions, "onEnd" | "inspections">): void {
     this.#open(held, proxied.facts, (onEnd) => openProxied({ ...proxied, inspections: this.#inspections, onEnd }));
@@ -288,58 +297,6 @@ export class UpgradePipeline {
       throw error;
     }
     if (ended) live.end(connection, ended);
-  }
-
-  /** Picks and dials, on a second endpoint where the first could not even be sent the request. */
-  async #reach(
-    plan: Plan,
-    { affinity, id }: ConnectionId,
-    { event, signal }: { event: UpgradeEvent; signal: AbortSignal },
-  ): Promise<Reached | Refusal> {
-    const { route, match, client, admission, loaded } = plan;
-    const handshake = forBackend(plan);
-    const { loads, random } = this.#tools;
-    const scheme = schemeOf(event);
-    const head = upstreamHead({
-      handshake,
-      route,
-      match,
-      client,
-      principal: plan.principal,
-      connectionId: id,
-      scheme,
-      protocols: admission.offered,
-    });
-    const key = hashKeyOf(handshake, route, { clientIP: client.ip, affinity, claims: plan.principal.claims });
-    const exclude = new Set<string>();
-    let failure = refuse("NoEndpoints");
-    while (exclude.size < MAX_TRIES) {
-      const { endpoints } = loaded.snapshot;
-      const cursor = this.#cursor(route);
-      const picked = pickEndpoint({ route, endpoints, key, loads: loads.of, exclude, random: random.fraction, cursor });
-      if (!picked) return failure;
-      const { endpoint } = picked;
-      const release = loads.take(endpoint);
-      const offered = { protocols: admission.offered, extensions: handshake.extensions };
-      const answer = await dial({ endpoint, head, key: handshake.key, offered, timeouts: route.timeouts, signal });
-      const dialled = route.messages === undefined ? answer : withAgreedDeflate(answer);
-      if (dialled.kind !== "failed") return { dialled, endpoint, release };
-      release();
-      failure = refuse(dialled.reason);
-      if (dialled.sent || signal.aborted) return failure;
-      exclude.add(endpointKey(endpoint));
-    }
-    return failure;
-  }
-
-  #cursor({ namespace, name }: Route): Cursor {
-    const key = `${namespace}/${name}`;
-    let cursor = this.#cursors.get(key);
-    if (!cursor) {
-      cursor = newCursor();
-      this.#cursors.set(key, cursor);
-    }
-    return cursor;
   }
 }
 
@@ -373,22 +330,6 @@ function factsOf(known: {
   const { caller, routeName } = attempt;
   const { route, principal } = plan;
   return { route, routeName, caller, connectionId: id, endpoint, protocol, principal };
-}
-
-/** Messages that are read are compressed on each side for itself, so the backend gets the gateway's own offer. */
-function forBackend({ route, handshake }: Plan): Plan["handshake"] {
-  return route.messages === undefined ? handshake : { ...handshake, extensions: BACKEND_OFFER };
-}
-
-function withAgreedDeflate(dialled: Dialled): Dialled {
-  if (dialled.kind !== "open" || agreedByBackend(dialled.extensions) !== undefined) return dialled;
-  dialled.socket.destroy();
-  return { kind: "failed", reason: "BackendBadHandshake", sent: true };
-}
-
-function abandon({ dialled, release }: Reached): void {
-  release();
-  if (dialled.kind === "open") dialled.socket.destroy();
 }
 
 /** What the client did counts before what the backend did: a dial that was aborted for it says nothing. */

@@ -1,5 +1,5 @@
 /** Inspected routes in the pipeline: their policies compiled once, and each connection's inspector with what it tells. */
-import { compileMessagePolicy, type MessagePolicy } from "../../policy/messages.ts";
+import type { Compilation, MessagePolicy, Problem } from "../../policy/messages.ts";
 import type { Facts } from "../live/live.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -7,7 +7,8 @@ import { type Refusal, refuse } from "../refusals.ts";
 import type { Session } from "../session.ts";
 import type { Route } from "../snapshot.ts";
 import { textFrame } from "../tunnel/frames.ts";
-import { type Finding, Inspector, type MessageRules } from "./inspector.ts";
+import { type Finding, Inspector } from "./inspector.ts";
+import { Policies } from "./policies.ts";
 
 export interface InspectionTools {
   readonly metrics: Pick<Metrics, "messageRefused" | "policyReport">;
@@ -16,34 +17,37 @@ export interface InspectionTools {
 
 export type InspectedConnection = Pick<Facts, "route" | "routeName" | "connectionId" | "caller" | "principal">;
 
+export type Policy = MessagePolicy | Refusal | undefined;
+
+function policyIn(compilation: Compilation): Policy {
+  return "problems" in compilation ? refuse("RouteNotResolved") : compilation.policy;
+}
+
 export class Inspections {
   readonly #tools: InspectionTools;
-  /** By the rules of a route, which stay the same object from snapshot to snapshot while their part is unchanged. */
-  readonly #policies = new WeakMap<MessageRules, MessagePolicy>();
+  readonly #policies = new Policies();
 
   constructor(tools: InspectionTools) {
     this.#tools = tools;
   }
 
   /**
-   * The policy of a route that reads messages; undefined where it does not. Rules that cannot be compiled are a refusal: the
-   * operator refuses them too, so it and this gateway are of different releases.
+   * The policy of a route that reads messages; undefined where it does not. The first connection has to wait for it. Rules that cannot
+   * be compiled are a refusal: the operator refuses them too, so it and this gateway are of different releases.
    */
-  policyOf({ messages, namespace, name }: Route): MessagePolicy | Refusal | undefined {
+  policyOf({ messages, namespace, name }: Route): Policy | { readonly pending: Promise<Policy> } {
     if (messages === undefined) return undefined;
-    const known = this.#policies.get(messages);
-    if (known !== undefined) return known;
-    const compiled = compileMessagePolicy(messages);
-    if ("problems" in compiled) {
-      const { problems } = compiled;
-      this.#tools.log.error(
-        { event: "message", route: `${namespace}/${name}`, problems },
-        "messages cannot be compiled",
-      );
-      return refuse("RouteNotResolved");
-    }
-    this.#policies.set(messages, compiled.policy);
-    return compiled.policy;
+    const known = this.#policies.known(messages);
+    if (known !== undefined) return policyIn(known);
+    const compiled = this.#policies.compile(messages).then((compilation) => {
+      if ("problems" in compilation) this.#tellProblems(`${namespace}/${name}`, compilation.problems);
+      return policyIn(compilation);
+    });
+    return { pending: compiled };
+  }
+
+  #tellProblems(route: string, problems: readonly Problem[]): void {
+    this.#tools.log.error({ event: "message", route, problems }, "messages cannot be compiled");
   }
 
   /** @param push - sends a frame to the client; not called before the session is open */
