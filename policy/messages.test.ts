@@ -178,8 +178,8 @@ describe("what is refused when it is compiled (A10)", () => {
     ],
     [
       "a pattern of many classes",
-      { pattern: "\\pL".repeat(21) },
-      /^schema: .* is too large: it names more than 20 classes/,
+      { pattern: "\\pL".repeat(7) },
+      /^schema: .* is too large: it names more than 6 classes/,
     ],
     [
       "a pattern of large ranges that ignores case",

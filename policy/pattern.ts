@@ -10,7 +10,7 @@ const MAX_LENGTH = 256;
 /** Distinct patterns of one policy: compiling one takes up to some milliseconds. */
 const MAX_PATTERNS = 100;
 /** Named classes, as \pL, of one pattern: each has hundreds of ranges, and twice as many where case is ignored. */
-const MAX_CLASSES = 20;
+const MAX_CLASSES = 6;
 /** Characters in all the ranges of a pattern that ignores case: each is looked up when the pattern is compiled. */
 const MAX_FOLDED = 10_000;
 /** What has the library build its tables, a few milliseconds each time, before the first pattern of a process needs all of them. */
