@@ -98,11 +98,6 @@ class CountingMap<K, V> extends Map<K, V> {
   }
 }
 
-/** Another number whenever the map may hold something else than before; NaN, which equals nothing, of a map that does not count. */
-export function changesOf(map: ReadonlyMap<unknown, unknown>): number {
-  return map instanceof CountingMap ? map.changes : Number.NaN;
-}
-
 /** Values that are the same for two moments exactly when the maps hold the same then. A map that counts gives few. */
 export function contentsOf(maps: readonly ReadonlyMap<unknown, unknown>[]): unknown[] {
   return maps.flatMap((map) => (map instanceof CountingMap ? [map, map.changes] : [map, ...map.values()]));

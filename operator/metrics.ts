@@ -1,6 +1,7 @@
 /** The operator's own figures. Label values come from tables and resource names, never from what a user wrote. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { type Cluster, changesOf } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { ConditionCounts } from "./condition-counts.ts";
 
 export interface OperatorMetrics {
   readonly registry: Registry;
@@ -65,7 +66,7 @@ export function createMetrics(source: MetricsSource): OperatorMetrics {
 
 function gauges(registry: Registry, source: MetricsSource): void {
   const registers = [registry];
-  let counted = Number.NaN;
+  const counts = new ConditionCounts();
   new Gauge({
     name: "holdfast_operator_synced",
     help: "1 when everything that is watched has been read.",
@@ -96,18 +97,8 @@ function gauges(registry: Registry, source: MetricsSource): void {
     labelNames: ["condition", "status"],
     registers,
     collect() {
-      // 10,000 routes are not gone through for a scrape that finds them as they were.
-      const changes = changesOf(source.cluster.routes);
-      if (changes === counted) return;
-      counted = changes;
-      const counts = new Map<string, number>();
-      for (const [condition, status] of routeConditions(source.cluster)) {
-        const key = `${condition} ${status}`;
-        counts.set(key, (counts.get(key) ?? 0) + 1);
-      }
-      this.reset();
-      for (const [key, count] of counts) {
-        const [condition = "", status = ""] = key.split(" ");
+      for (const [state, count] of counts.of(source.cluster.routes)) {
+        const [condition = "", status = ""] = state.split(" ");
         this.set({ condition, status }, count);
       }
     },
@@ -128,18 +119,4 @@ function gauges(registry: Registry, source: MetricsSource): void {
       }
     },
   });
-}
-
-const TYPES = new Set(["Accepted", "ResolvedRefs", "Programmed", "Ready"]);
-const STATUSES = new Set(["True", "False", "Unknown"]);
-
-/** A status is whatever the API holds, so only words that we know become labels. */
-function* routeConditions(cluster: Cluster): Generator<[string, string]> {
-  for (const { status } of cluster.routes.values()) {
-    const conditions = (status as { conditions?: unknown } | undefined)?.conditions;
-    if (!Array.isArray(conditions)) continue;
-    for (const { type, status: state } of conditions as { type: string; status: string }[]) {
-      if (TYPES.has(type) && STATUSES.has(state)) yield [type, state];
-    }
-  }
 }
