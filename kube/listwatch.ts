@@ -32,6 +32,8 @@ export interface ListWatchOptions<T extends KubeObject> {
   readonly fieldSelector?: string | undefined;
   /** Leaves out what the consumer does not read, so that a cache of a large cluster stays small. */
   readonly trim?: (object: T) => T;
+  /** Objects to a page of a list. A page is parsed in one go: large objects want small pages. */
+  readonly pageSize?: number;
   /** Called once, with the first complete list; from then on there are only events. */
   readonly onSync: (objects: readonly T[]) => void;
   readonly onEvent: (event: ObjectEvent<T>) => void;
@@ -159,7 +161,7 @@ class ListWatch<T extends KubeObject> {
 
   async #listAll(): Promise<{ items: T[]; version: string }> {
     try {
-      return await this.#listPages(PAGE_SIZE);
+      return await this.#listPages(this.#options.pageSize ?? PAGE_SIZE);
     } catch (error) {
       // The token of a later page has outlived what the server keeps: one unpaged list cannot.
       if (!isExpired(error)) throw error;

@@ -29,6 +29,9 @@ export interface KubernetesSourceOptions {
 
 type Carrier = KubeObject & CarrierObject;
 
+/** Parts have 128 KiB as a rule: as many as are parsed in a few milliseconds, when connections are open and the watch begins anew. */
+const LISTED_AT_ONCE = 10;
+
 /** Runs until the signal aborts, then resolves; it never rejects. */
 export async function followKubernetes(options: KubernetesSourceOptions): Promise<void> {
   const source = new KubernetesSource(options);
@@ -82,6 +85,7 @@ class KubernetesSource {
       resource: what === "configMaps" ? RESOURCES.configMaps : RESOURCES.secrets,
       namespace: gateway.namespace,
       ...(what === "configMaps" ? { labelSelector: selector } : { fieldSelector: selector }),
+      pageSize: LISTED_AT_ONCE,
       onSync: (objects) => {
         for (const object of objects) set(object, "present");
         this.#synced[what] = true;
