@@ -8,12 +8,13 @@ export async function eventually<T>(
   what: string,
   holds: () => T | Promise<T>,
   timeout = 5_000,
+  everyMs = 5,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const value = await holds();
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`not within ${timeout} ms: ${what}`);
-    await sleep(5);
+    await sleep(everyMs);
   }
 }
