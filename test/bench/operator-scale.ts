@@ -1,4 +1,5 @@
 // Many routes on a real API server, with the operator and a gateway as real processes: what start-up, changes and churn cost.
+import { readdirSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { SNAPSHOT_OBJECTS } from "../../gateway/snapshot.ts";
 import { systemClock } from "../../kube/clock.ts";
@@ -87,7 +88,10 @@ export function follow({ client }: ClusterRig, signal: AbortSignal): Seen {
 /** Its pauses shall be its own: elsewhere it shares its cores with no control plane that all of this keeps busy. */
 function preferred({ process: { pid } }: GatewayProcess): void {
   try {
-    setPriority(pid, constants.priority.PRIORITY_HIGHEST);
+    // Each thread has its own: one that collects garbage holds up the others as well.
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      setPriority(Number(thread), constants.priority.PRIORITY_HIGHEST);
+    }
   } catch {
     process.stderr.write("without root the gateway's pauses are also those of the machine\n");
   }
