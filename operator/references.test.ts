@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { gatewayObject, makeCluster, putGateway, routeObject } from "../test/support/make-cluster.ts";
-import { referencedNames } from "./references.ts";
+import { gatewayObject, makeCluster, putGateway, putRoute, routeObject } from "../test/support/make-cluster.ts";
+import { References, referencedNames } from "./references.ts";
 
 const keysIn = (namespace: string) => ({ authentication: { apiKeys: { secretRef: { name: "keys", namespace } } } });
 
@@ -49,5 +49,28 @@ describe("referencedNames", () => {
     const cluster = makeCluster(routeObject("a", { ...keysIn("apps"), limitz: {} }));
     putGateway(cluster, gatewayObject({ listeners: [] }, { generation: 2 }));
     expect(referencedNames(cluster)).toEqual({ secrets: ["holdfast/holdfast-public"], configMaps: [], services: [] });
+  });
+});
+
+describe("References", () => {
+  it("gives the same answer while no spec and no grant is another, and the new one at once", () => {
+    const cluster = makeCluster(routeObject("a"));
+    const references = new References();
+    const before = references.of(cluster);
+    const entry = cluster.routes.get("apps/a");
+    if (entry !== undefined) cluster.routes.set("apps/a", { ...entry, status: { pods: "1/1" } });
+    expect(references.of(cluster)).toBe(before);
+    putRoute(cluster, routeObject("a", keysIn("apps"), { generation: 2 }));
+    expect(references.of(cluster)).toEqual(referencedNames(cluster));
+    putRoute(
+      cluster,
+      routeObject("a", { backendRefs: [{ name: "far", namespace: "other", port: 80 }] }, { generation: 3 }),
+    );
+    const from = [{ group: "holdfast.dev", kind: "WebSocketRoute", namespace: "apps" }];
+    const grant = { metadata: { name: "g", namespace: "other" }, spec: { from, to: [{ group: "", kind: "Service" }] } };
+    cluster.referenceGrants = new Map();
+    expect(references.of(cluster).services).toEqual([]);
+    cluster.referenceGrants.set("other/g", grant);
+    expect(references.of(cluster).services).toEqual(["other/far"]);
   });
 });

@@ -70,6 +70,25 @@ const good = carriers(3, [
 ]);
 
 describe("Assembler", () => {
+  it("keeps the identity of what a new part has in common with the one that it replaces", () => {
+    const assembler = new Assembler();
+    const routesOf = (sequence: number, ...routes: readonly Route[]) => {
+      const part = { kind: "routes", object: `holdfast-public-r00-${sequence}`, content: { routes } } as const;
+      const assembled = assembler.assemble(carriers(sequence, [part]));
+      if (assembled.kind !== "candidate") throw new Error(JSON.stringify(assembled));
+      return assembled.candidate.snapshot.routes;
+    };
+    const before = routesOf(1, route("chat"), route("news"), route("gone"));
+    const after = routesOf(2, route("chat"), route("news", 2), route("new"));
+    expect(after.map(({ name, generation }) => [name, generation])).toEqual([
+      ["chat", 1],
+      ["news", 2],
+      ["new", 1],
+    ]);
+    expect(after[0]).toBe(before[0]);
+    expect(after[1]).not.toBe(before[1]);
+  });
+
   it("puts index, parts (zipped or not) and Secret together", () => {
     const assembled = new Assembler().assemble(good);
     if (assembled.kind !== "candidate") throw new Error(JSON.stringify(assembled));
