@@ -1,12 +1,16 @@
 #!/bin/sh
 # Installs Debian packages that are missing, quietly: apt-install.sh PROGRAM=PACKAGE…
-# A package is missing when its program, a name or a path, is not there; when all are, nothing happens and no root is needed.
+# A package is missing when its program is not there: a name, or the path of it or of anything else that the package brings. When
+# all are there, nothing happens and no root is needed.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=""
 for each; do
-  command -v "${each%%=*}" >/dev/null 2>&1 || missing="$missing ${each#*=}"
+  case $each in
+    /*) [ -e "${each%%=*}" ] ;;
+    *) command -v "${each%%=*}" >/dev/null 2>&1 ;;
+  esac || missing="$missing ${each#*=}"
 done
 [ -n "$missing" ] || exit 0
 
