@@ -13,11 +13,10 @@ import { errorFromStatus, isExpired, KubeError } from "./error.ts";
 import { type KubeObject, keyOf, type WatchEvent } from "./objects.ts";
 import type { Resource } from "./resources.ts";
 
-export interface ObjectEvent<T extends KubeObject> {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  /** For DELETED, the last known state. */
-  readonly object: T;
-}
+export type ObjectEvent<T extends KubeObject> =
+  | { readonly type: "ADDED" | "MODIFIED"; readonly object: T }
+  /** With its kind and its last known metadata, and nothing else. */
+  | { readonly type: "DELETED"; readonly object: KubeObject };
 
 export type ListWatchState =
   | { readonly state: "synced" }
@@ -93,7 +92,8 @@ class WatchError extends Error {}
 
 class ListWatch<T extends KubeObject> {
   readonly #options: ListWatchOptions<T>;
-  readonly #known = new Map<string, T>();
+  /** Without what an object holds: the consumer has that, in whatever form it likes. */
+  readonly #known = new Map<string, KubeObject>();
   #synced = false;
   #version: string | undefined;
   #startedAt = Number.POSITIVE_INFINITY;
@@ -188,7 +188,7 @@ class ListWatch<T extends KubeObject> {
 
   #tellAll(items: readonly T[]): void {
     this.#known.clear();
-    for (const item of items) this.#known.set(keyOf(item), item);
+    for (const item of items) this.#known.set(keyOf(item), head(item));
     this.#options.onSync(items);
     this.#synced = true;
   }
@@ -219,12 +219,12 @@ class ListWatch<T extends KubeObject> {
     const before = this.#known.get(key);
     if (before !== undefined && before.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#options.onEvent({ type: before === undefined ? "ADDED" : "MODIFIED", object });
-    this.#known.set(key, object);
+    this.#known.set(key, head(object));
   }
 
-  #delete(key: string, object: T): void {
+  #delete(key: string, object: KubeObject): void {
     if (!this.#known.has(key)) return;
-    this.#options.onEvent({ type: "DELETED", object });
+    this.#options.onEvent({ type: "DELETED", object: head(object) });
     this.#known.delete(key);
   }
 
@@ -233,6 +233,10 @@ class ListWatch<T extends KubeObject> {
     const lean = leanObject(resource, object);
     return trim === undefined ? lean : trim(lean);
   }
+}
+
+function head({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata };
 }
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";

@@ -193,6 +193,13 @@ export class ScaleRun {
     return figures.sum("nodejs_eventloop_lag_max_seconds") * 1000 - LAG_RESOLUTION_MS;
   }
 
+  /** Of the two processes, bytes. */
+  async residentMemory(): Promise<{ readonly operator: number; readonly gateway: number }> {
+    const [operator, gateway] = await Promise.all([this.operator(), Figures.of(this.#gateway?.adminUrl ?? "")]);
+    const name = "process_resident_memory_bytes";
+    return { operator: operator.sum(name), gateway: gateway.sum(name) };
+  }
+
   stop(): void {
     this.#stop.abort();
   }

@@ -22,6 +22,7 @@ const scale = {
 };
 
 const ms = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const quantile = (list: readonly number[], at: number) =>
   [...list].sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(at * list.length))] ?? Number.NaN;
 const held = (value: number, budget: number) => `${ms(value)} (≤ ${budget} ms: ${value <= budget ? "holds" : "OVER"})`;
@@ -58,6 +59,8 @@ try {
   say(`${scale.routes} routes in ${scale.namespaces} namespaces`, { "created in": ms(Date.now() - populateAt) });
   const { indexMs, servedMs, statusesMs } = await run.start();
   say("start-up", { "first index": ms(indexMs), "gateway serves": ms(servedMs), "all statuses": ms(statusesMs) });
+  const { operator, gateway } = await run.residentMemory();
+  say("memory then", { operator: mib(operator), "a gateway": mib(gateway) });
   await run.longestPause();
   const { written, acknowledged, passMs, cpuMs } = await run.changeOneByOne();
   say("one change", {
