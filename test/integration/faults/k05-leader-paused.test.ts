@@ -131,8 +131,14 @@ it("there is one writer at any time, through a pause, a crash and an orderly sto
   await eventually("the new standby is ready", () => c.ready());
   const stoppedAt = Date.now();
   a.process.signal("SIGTERM");
-  const afterStop = (await writtenSince(c, stoppedAt)).at - stoppedAt;
-  expect(await a.process.ended).toBe("code 0");
+  // It gives the Lease up when what it was writing is written, which is the API server's time and not the election's.
+  const endedAt = a.process.ended.then((end) => {
+    expect(end).toBe("code 0");
+    return Date.now();
+  });
+  const next = await writtenSince(c, stoppedAt);
+  const afterStop = next.at - stoppedAt;
+  expect(next.at - (await endedAt)).toBeLessThan(2 * TIMING.retry + 1_000);
   expect(c.writes()[0]?.at).toBeGreaterThanOrEqual(a.writes().at(-1)?.at ?? Number.POSITIVE_INFINITY);
 
   const changes = await stopChanging();
@@ -140,5 +146,5 @@ it("there is one writer at any time, through a pause, a crash and an orderly sto
   process.stdout.write(`K5 failover in ms: ${JSON.stringify(figures)}\n`);
   expect(afterPause).toBeLessThan(FAILOVER_MS);
   expect(afterKill).toBeLessThan(FAILOVER_MS);
-  expect(afterStop).toBeLessThan(2 * TIMING.retry + 1_000);
+  expect(afterStop).toBeLessThan(FAILOVER_MS);
 }, 180_000);
