@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { Budget } from "../budget.ts";
 import { Patterns } from "../pattern.ts";
@@ -130,9 +130,6 @@ const keywordsOfValues: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   $ref: fc.constant("#/$defs/shared"),
 };
 
-/** Where what is always or never true leads ajv astray: with `contains` it takes empty lists, with `if` it takes marks of both branches. */
-const plain = fc.constantFrom<unknown>({ type: "string" }, { const: 1 }, { required: ["a"] }, { minItems: 1 });
-
 type Entries = readonly (readonly [keyword: string, said: unknown])[];
 
 /** Entries rather than objects, because a condition's `then` would make them look like promises. */
@@ -151,9 +148,9 @@ function keywordsOf(inner: fc.Arbitrary<unknown>): readonly fc.Arbitrary<Entries
     fc.tuple(...said).map((values) => keywords.map((keyword, index) => [keyword, values[index]] as const));
   return [
     ...holders.map(([keyword, said]) => together([keyword], [said])),
-    together(["if", "then", "else"], [plain, inner, inner]),
-    together(["contains", "minContains"], [plain, count]),
-    together(["contains", "maxContains"], [plain, fc.constantFrom(1, 2)]),
+    together(["if", "then", "else"], [inner, inner, inner]),
+    together(["contains", "minContains"], [inner, count]),
+    together(["contains", "maxContains"], [inner, fc.constantFrom(1, 2)]),
   ];
 }
 
@@ -171,72 +168,106 @@ function schemaOf(levels: number): fc.Arbitrary<unknown> {
   );
 }
 
+/**
+ * Where ajv 8.20.0 is known not to follow the standard (Core 2020-12): a schema that has all of a list's keywords is not compared.
+ *
+ * - `contains` marks the items that satisfy it (§10.3.1.3), and ajv takes all of them as marked.
+ * - What a subschema marks counts only where the value satisfies it (§7.7.1.2), and ajv counts what branches have marked that were not
+ *   taken or did not hold: items always, members where a pattern found them.
+ * - What an `if` marks counts where it holds, and only there (§10.2.2.1); ajv has both wrong.
+ * - `contains` looks at lists of any length (§10.3.1.3), and ajv not at one that ends before the items that `prefixItems` names.
+ */
+const ASTRAY: readonly (readonly RegExp[])[] = [
+  [/"unevaluatedItems":/, /"(contains|anyOf|oneOf)":/],
+  [/"unevaluatedProperties":/, /"patternProperties":/, /"(anyOf|oneOf)":/],
+  [/"unevaluated(Items|Properties)":/, /"if":/],
+  [/"contains":/, /"prefixItems":/],
+];
+
+/** What ajv says of a value; undefined where that is not to be relied upon. */
+function answerOf(validate: ValidateFunction, schema: string, value: string): boolean | undefined {
+  // After a list in which `contains` found something, ajv takes empty ones (§10.3.1.3).
+  if (schema.includes('"contains":') && value.includes("[]")) return undefined;
+  try {
+    return validate(JSON.parse(value));
+  } catch (error) {
+    // Some code that it makes uses names which it has not declared, or has not given a value.
+    if (error instanceof ReferenceError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
 describe("held against ajv", () => {
-  /** Fixed, because a long search finds more faults of ajv, and none of them is one of ours. */
-  const SEED = { seed: 20 };
   const lax = { strict: false, logger: false, inlineRefs: false } as const;
   const root = fc.tuple(schemaOf(3), schemaOf(1)).map(([body, shared]) => {
     const definition = JSON.parse(
       JSON.stringify(shared).replaceAll('"$ref":"#/$defs/shared"', '"title":""'),
     ) as unknown;
-    // Through JSON, as a schema comes: what fast-check makes may have no prototype.
-    return JSON.parse(JSON.stringify({ allOf: [body], $defs: { shared: definition } })) as object;
+    // As text, as a schema comes: what fast-check makes may have no prototype.
+    return JSON.stringify({ allOf: [body], $defs: { shared: definition } });
+  });
+  const text = value.map((one) => JSON.stringify(one));
+
+  it.each<[string, string, boolean]>([
+    ['{"contains": {"const": 1}, "unevaluatedItems": false}', "[1,2]", false],
+    ['{"anyOf": [{"minItems": 2, "items": true}, {}], "unevaluatedItems": false}', "[1]", false],
+    [
+      '{"oneOf": [{"patternProperties": {"^a": {"propertyNames": false}}}, {}], "unevaluatedProperties": false}',
+      '{"a":{"a":1}}',
+      false,
+    ],
+    [
+      '{"if": {"additionalProperties": {"const": 1}}, "else": {"maxLength": 1}, "unevaluatedProperties": false}',
+      '{"a":2}',
+      false,
+    ],
+    ['{"if": {"unevaluatedProperties": {}}, "then": {}, "else": {}, "unevaluatedProperties": false}', '{"a":1}', true],
+    ['{"prefixItems": [{}, {"const": 1}], "contains": {}, "minContains": 2}', "[1]", false],
+    ['{"items": {"contains": {"const": 1}}}', "[[1],[]]", false],
+  ])("%s of %s is answered as the standard has it, and not as ajv has it", (schema, one, isGood) => {
+    expect(compile(JSON.parse(schema)).check(JSON.parse(one)) === undefined).toBe(isGood);
+    // Once this fails, what is said of it above can go.
+    expect(new Ajv2020(lax).compile(JSON.parse(schema))(JSON.parse(one))).toBe(!isGood);
   });
 
   it("the same values are good", () => {
     let good = 0;
     let bad = 0;
-    const property = fc.property(root, fc.array(value, { minLength: 5, maxLength: 10 }), (made, values) => {
-      const theirs = new Ajv2020(lax).compile(made);
-      const ours = compile(made);
+    const property = fc.property(root, fc.array(text, { minLength: 5, maxLength: 10 }), (made, values) => {
+      fc.pre(!ASTRAY.some((keywords) => keywords.every((keyword) => keyword.test(made))));
+      // Its own check of schemas is another test's, and takes far longer than all else here.
+      const theirs = new Ajv2020({ ...lax, meta: false, validateSchema: false }).compile(JSON.parse(made));
+      const ours = compile(JSON.parse(made));
       for (const one of values) {
-        const message: unknown = JSON.parse(JSON.stringify(one));
-        const expected = theirs(message);
+        const expected = answerOf(theirs, made, one);
+        if (expected === undefined) continue;
         if (expected) good += 1;
         else bad += 1;
-        expect(ours.check(message) === undefined).toBe(expected);
+        expect([one, ours.check(JSON.parse(one)) === undefined]).toEqual([one, expected]);
       }
     });
-    fc.assert(property, { numRuns: 150, ...SEED });
+    fc.assert(property, { numRuns: 500 });
     // Else it would have shown nothing.
-    expect(Math.min(good, bad)).toBeGreaterThan(150);
+    expect(Math.min(good, bad)).toBeGreaterThan(500);
   });
 
-  it("the same schemas are refused for their keywords' values", () => {
-    const odd = fc.constantFrom<unknown>(
-      null,
-      true,
-      -1,
-      1.5,
-      "x",
-      [],
-      ["a", "a"],
-      [1],
-      {},
-      { a: 1 },
-      { a: ["b", "b"] },
-    );
-    const keyword = fc.constantFrom(
-      ..."type multipleOf maximum minLength maxItems uniqueItems minProperties required dependentRequired".split(" "),
-      ..."allOf anyOf prefixItems items contains properties patternProperties propertyNames not $ref".split(" "),
-      ..."title description deprecated readOnly examples $comment $defs".split(" "),
-    );
-    const accepts = (make: () => unknown): boolean => {
-      try {
-        make();
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    const property = fc.property(keyword, odd, (key, said) => {
-      const made = { [key]: said };
-      expect([key, said, accepts(() => compile(made))]).toEqual([
-        key,
-        said,
-        accepts(() => new Ajv2020({ ...lax, strictSchema: true }).compile(made)),
-      ]);
-    });
-    fc.assert(property, { numRuns: 200, ...SEED });
+  const keywords = [
+    ..."type multipleOf maximum minLength maxItems uniqueItems minProperties required dependentRequired".split(" "),
+    ..."allOf anyOf prefixItems items contains properties patternProperties propertyNames not $ref".split(" "),
+    ..."title description deprecated readOnly examples $comment $defs".split(" "),
+  ];
+  it.each(keywords)("%s is refused for the same values", (keyword) => {
+    const odd = [null, true, -1, 1.5, "x", [], ["a", "a"], [1], {}, { a: 1 }, { a: ["b", "b"] }];
+    const ajv = new Ajv2020({ ...lax, strictSchema: true });
+    const refused = (make: (schema: object) => unknown) =>
+      odd.filter((said) => {
+        try {
+          make({ [keyword]: said });
+          return false;
+        } catch {
+          return true;
+        }
+      });
+    expect(refused(compile)).toEqual(refused((schema) => ajv.compile(schema)));
   });
 });
