@@ -1,6 +1,7 @@
 // Many routes on a real API server, with the operator and a gateway as real processes: what start-up, changes and churn cost.
-import { readdirSync } from "node:fs";
-import { constants, setPriority } from "node:os";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { SNAPSHOT_OBJECTS } from "../../gateway/snapshot.ts";
 import { systemClock } from "../../kube/clock.ts";
 import { listWatch } from "../../kube/listwatch.ts";
@@ -11,6 +12,7 @@ import type { ClusterRig, GatewayProcess } from "../support/cluster-rig.ts";
 import { eventually } from "../support/eventually.ts";
 import { manifestsIn, routeTarget } from "../support/operator.ts";
 import { Figures } from "./figures.ts";
+import { readPauses } from "./own-pauses.ts";
 
 export interface Scale {
   readonly namespaces: number;
@@ -30,8 +32,7 @@ const AT_A_TIME = 48;
 /** Nothing is to be done when so many looks in a row, so far apart, see nothing done. A look costs the operator a scrape. */
 const QUIET_LOOKS = 3;
 const LOOK_EVERY_MS = 100;
-/** What the histogram of event loop delays in prom-client's default metrics waits between two looks; a pause comes on top. */
-const LAG_RESOLUTION_MS = 10;
+const OWN_PAUSES = new URL("own-pauses.ts", import.meta.url);
 
 /** Everything in place but the operator. */
 export async function populate({ client, kubectl }: ClusterRig, { namespaces, routes }: Scale): Promise<void> {
@@ -85,18 +86,6 @@ export function follow({ client }: ClusterRig, signal: AbortSignal): Seen {
   return seen;
 }
 
-/** Its pauses shall be its own: elsewhere it shares its cores with no control plane that all of this keeps busy. */
-function preferred({ process: { pid } }: GatewayProcess): void {
-  try {
-    // Each thread has its own: one that collects garbage holds up the others as well.
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      setPriority(Number(thread), constants.priority.PRIORITY_HIGHEST);
-    }
-  } catch {
-    process.stderr.write("without root the gateway's pauses are also those of the machine\n");
-  }
-}
-
 export interface Served {
   /** One change each, in ms. */
   readonly written: readonly number[];
@@ -108,11 +97,19 @@ export interface Served {
   readonly writes: Readonly<Record<string, number>>;
 }
 
+export interface LongestPause {
+  readonly clockMs: number;
+  /** Less the time in which the machine had something else to do. */
+  readonly ownMs: number;
+}
+
 export class ScaleRun {
   readonly #rig: ClusterRig;
   readonly #scale: Scale;
   readonly #seen: Seen;
   readonly #stop = new AbortController();
+  /** File to which the gateway tells its pauses. */
+  readonly #pauses = join(mkdtempSync(join(tmpdir(), "holdfast-bench-")), "pauses");
   #operatorUrl = "";
   #gateway: GatewayProcess | undefined;
 
@@ -135,8 +132,7 @@ export class ScaleRun {
     await eventually("the first index is written", () => this.#seen.sequence > 0, 120_000);
     const indexMs = Date.now() - startedAt;
     const gatewayAt = Date.now();
-    this.#gateway = await this.#rig.startGateway("gw-a", `${GATEWAY_NAMESPACE}/public`);
-    preferred(this.#gateway);
+    this.#gateway = await this.#startGateway();
     await eventually("the gateway serves it", () => this.#seen.acknowledged > 0, 60_000);
     const servedMs = Date.now() - gatewayAt;
     await this.#settled(600_000);
@@ -187,10 +183,14 @@ export class ScaleRun {
     });
   }
 
-  /** The gateway's longest pause since the last call, ms. */
-  async longestPause(): Promise<number> {
-    const figures = await Figures.of(this.#gateway?.adminUrl ?? "");
-    return figures.sum("nodejs_eventloop_lag_max_seconds") * 1000 - LAG_RESOLUTION_MS;
+  /** The gateway's longest pauses since the last call: by the clock, and of its own doing. */
+  longestPause(): LongestPause {
+    const pauses = readPauses(readFileSync(this.#pauses, "utf8"));
+    writeFileSync(this.#pauses, "");
+    return {
+      clockMs: Math.max(0, ...pauses.map(({ clockMs }) => clockMs)),
+      ownMs: Math.max(0, ...pauses.map(({ clockMs, cpuMs }) => Math.min(clockMs, cpuMs))),
+    };
   }
 
   /** Of the two processes, bytes. */
@@ -200,7 +200,20 @@ export class ScaleRun {
     return { operator: operator.sum(name), gateway: gateway.sum(name) };
   }
 
+  /** With an ear at its event loop. */
+  async #startGateway(): Promise<GatewayProcess> {
+    const { NODE_OPTIONS: before = "" } = process.env;
+    const env = { NODE_OPTIONS: `${before} --import=${OWN_PAUSES}`, HOLDFAST_BENCH_PAUSES: this.#pauses };
+    Object.assign(process.env, env);
+    try {
+      return await this.#rig.startGateway("gw-a", `${GATEWAY_NAMESPACE}/public`);
+    } finally {
+      process.env.NODE_OPTIONS = before;
+    }
+  }
+
   stop(): void {
+    rmSync(dirname(this.#pauses), { recursive: true });
     this.#stop.abort();
   }
 
