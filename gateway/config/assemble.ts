@@ -2,6 +2,7 @@
  * Puts a snapshot together from the objects that carry it (pure but for its caches): the index ConfigMap, the parts that it
  * lists, and the gateway's Secret. Parts are parsed once for each hash, so that one route's change costs one part.
  */
+import { isDeepStrictEqual } from "node:util";
 import { gunzipSync } from "node:zlib";
 import type { z } from "zod";
 import {
@@ -145,8 +146,13 @@ export class Assembler {
   #readRoutesPart(reference: PartReference, parts: Carriers["parts"]): readonly Route[] {
     const slot = reference.object.slice(0, reference.object.lastIndexOf("-"));
     const read = parseText(ROUTES_PART, partText(reference, parts), reference.object).routes;
-    const before = new Map(this.#routeSlots.get(slot)?.map((route) => [JSON.stringify(route), route]));
-    const routes = Object.freeze(read.map((route) => before.get(JSON.stringify(route)) ?? route));
+    const before = new Map(this.#routeSlots.get(slot)?.map((route) => [nameOf(route), route]));
+    const routes = Object.freeze(
+      read.map((route) => {
+        const known = before.get(nameOf(route));
+        return known !== undefined && isDeepStrictEqual(known, route) ? known : route;
+      }),
+    );
     this.#routeSlots.set(slot, routes);
     return routes;
   }
@@ -160,6 +166,10 @@ export class Assembler {
     this.#endpoints = new Map(all.map((backend) => [backend.id, Object.freeze(backend.endpoints)]));
     this.#endpointsKey = key;
   }
+}
+
+function nameOf({ namespace, name }: Route): string {
+  return `${namespace}/${name}`;
 }
 
 function readEndpointsPart(reference: PartReference, parts: Carriers["parts"]): readonly BackendEndpoints[] {
