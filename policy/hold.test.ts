@@ -85,6 +85,18 @@ describe("neither a step of the compilation nor the first message takes over 10 
       },
       LIST,
     ],
+    [
+      "names that no message had before",
+      schema({ items: { additionalProperties: { type: "number" } } }),
+      JSON.stringify(
+        Array.from({ length: 980 }, (_, index) => ({ [`a${index}`]: 1, [`b${index}`]: 2, [`c${index}`]: 3 })),
+      ),
+    ],
+    [
+      "items that differ",
+      schema({ uniqueItems: true }),
+      JSON.stringify(Array.from({ length: 1_500 }, (_, index) => ({ [`name${index}`]: index }))),
+    ],
     ["loops", { allow: ["message.items.all(a, message.items.all(b, a == b))"] }, LIST],
   ])("%s", async (_name, rules, text) => {
     const { longest, first } = await holdsOf({ rules, text });

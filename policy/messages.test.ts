@@ -247,6 +247,26 @@ describe("what would run for long is cut off (A10)", () => {
     expect((user + system) / 1000).toBeLessThan(40);
   });
 
+  const fields = (count: number, make: (index: number) => unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`field${index}`, make(index)]));
+  const text = () => ({ type: "string", maxLength: 60 });
+  const kind = (index: number) => ({
+    properties: { kind: { const: index }, ...fields(9, text) },
+    required: ["kind"],
+    additionalProperties: false,
+  });
+  it.each<[string, object]>([
+    ["properties", { items: { properties: { kind: { type: "integer" }, ...fields(97, text) }, required: ["kind"] } }],
+    ["branches of which one fits", { items: { oneOf: Array.from({ length: 9 }, (_, index) => kind(index)) } }],
+  ])("but not 2,000 values in 64 KiB for a schema of 100 subschemas: %s", (_name, schema) => {
+    const policy = policyOf({ schema: JSON.stringify(schema) });
+    const message = JSON.stringify(
+      Array.from({ length: 200 }, (_, index) => ({ kind: index % 9, ...fields(9, () => "x".repeat(24)) })),
+    );
+    expect(message.length).toBeGreaterThan(64 * 1024);
+    expect(policy.fromClient(message, surroundings)).toEqual({ text: message });
+  });
+
   it("and the next message has its own budget", () => {
     const policy = policyOf({ allow: ["message.items.all(a, message.items.all(b, a == b))"] });
     expect(policy.fromClient(list(20_000, "1"), surroundings)).toMatchObject({ error: { reason: "TooCostly" } });

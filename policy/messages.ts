@@ -4,7 +4,7 @@
  */
 import { Budget, TooCostly } from "./budget.ts";
 import { compileExpression, type Expression, type ExpressionOptions, problemOf, type Variables } from "./expression.ts";
-import { MAX_JSON_DEPTH, measureJson, writeJson } from "./json.ts";
+import { MAX_JSON_DEPTH, measureJson, warmUpJson, writeJson } from "./json.ts";
 import { Patterns } from "./pattern.ts";
 import { compileSchema, type Schema } from "./schema/schema.ts";
 import { finish, type Steps } from "./steps.ts";
@@ -198,6 +198,7 @@ export function* compileInSteps(rules: MessageRules): Steps<Compilation> {
     if (source === undefined) return undefined;
     return yield* attempt(field, compileExpression({ source, budget, patterns, ...kind }));
   }
+  yield* warmUpJson();
   const { schema: text, transform } = rules;
   const schema = text === undefined ? undefined : yield* attempt("schema", compileSchema({ text, budget, patterns }));
   const allow: Expression[] = [];

@@ -65,6 +65,9 @@ const contains: KeywordGroup = {
   },
 };
 
+/** What a set of items costs for each of them, beside looking at it. */
+const UNITS_REMEMBERED = 2;
+
 const unique: KeywordGroup = {
   keywords: ["uniqueItems"],
   make({ keywords, budget }: Making): Check | undefined {
@@ -72,7 +75,7 @@ const unique: KeywordGroup = {
     const wrong = failure("must NOT have duplicate items");
     return (value) => {
       if (!Array.isArray(value)) return undefined;
-      budget.spend(value.length);
+      budget.spend(UNITS_REMEMBERED * value.length);
       const seen = new ValueSet(budget);
       return value.every((item) => seen.add(item)) ? undefined : wrong;
     };

@@ -1,7 +1,7 @@
 /** Keywords about objects (2020-12 §10.3.2, Validation §6.5): which members there are, and what each of them is. */
 import type { Budget } from "../budget.ts";
 import { type Check, type Failure, failure, type KeywordGroup, type Making } from "./check.ts";
-import { isObject, pointerStep } from "./keywords.ts";
+import { isObject, type Keywords, pointerStep } from "./keywords.ts";
 import type { Marks } from "./marks.ts";
 
 /** Names of the schema that are looked up for a unit; a message's own names, of any number and shape, cost one each. */
@@ -22,8 +22,29 @@ function subschemas({ keywords, subschema }: Making, keyword: string): [string, 
   ]);
 }
 
-const members: KeywordGroup = {
-  keywords: ["properties", "patternProperties", "additionalProperties"],
+/** Looked up one by one, so that a branch of many that fails at its first name has not cost all names of the message. */
+const named: KeywordGroup = {
+  keywords: ["properties"],
+  make(making) {
+    const { budget } = making;
+    const checks = subschemas(making, "properties");
+    return (value, marks) => {
+      if (!isObject(value)) return undefined;
+      budget.spend(checks.length / NAMES_A_UNIT);
+      for (const [name, check] of checks) {
+        if (!Object.hasOwn(value, name)) continue;
+        budget.spend(1);
+        const wrong = check(value[name], undefined);
+        if (wrong !== undefined) return within(wrong, name, budget);
+        marks?.name(name);
+      }
+      return undefined;
+    };
+  },
+};
+
+const others: KeywordGroup = {
+  keywords: ["patternProperties", "additionalProperties"],
   make(making) {
     const { budget } = making;
     const checkMember = memberCheck(making);
@@ -32,7 +53,7 @@ const members: KeywordGroup = {
       const names = Object.keys(value);
       budget.spend(names.length);
       for (const name of names) {
-        const wrong = checkMember(name, value[name], marks);
+        const wrong = checkMember(name, value, marks);
         if (wrong !== undefined) return wrong;
       }
       return undefined;
@@ -40,34 +61,36 @@ const members: KeywordGroup = {
   },
 };
 
-/** What a member has to be: what its name says, what its name matches, and what all others have to be where that is nothing. */
-function memberCheck(making: Making): (name: string, member: unknown, marks: Marks | undefined) => Failure | undefined {
+type MemberCheck = (name: string, value: Keywords, marks: Marks | undefined) => Failure | undefined;
+
+/** What a member has to be: what its name matches, and what all have to be that are neither matched nor named. */
+function memberCheck(making: Making): MemberCheck {
   const { keywords, budget } = making;
-  const named = new Map(subschemas(making, "properties"));
+  const known: ReadonlySet<string> = new Set(Object.keys(keywords.object("properties") ?? {}));
   const matched = subschemas(making, "patternProperties").map(([source, check]) => ({
     pattern: making.pattern(source),
     check,
   }));
   const { additionalProperties } = keywords.schema;
-  const others = keywords.has("additionalProperties")
+  const rest = keywords.has("additionalProperties")
     ? making.subschema(additionalProperties, "/additionalProperties")
     : undefined;
   const surplus = additionalProperties === false ? failure("must NOT have additional properties") : undefined;
-  return (name, member, marks) => {
-    const own = named.get(name);
-    let isKnown = own !== undefined;
-    let wrong = own?.(member, undefined);
+  return (name, value, marks) => {
+    let isKnown = known.has(name);
+    let wrong: Failure | undefined;
     for (const { pattern, check } of matched) {
       if (wrong !== undefined || !pattern.test(name)) continue;
       isKnown = true;
-      wrong = check(member, undefined);
+      wrong = check(value[name], undefined);
+      marks?.name(name);
     }
-    if (!isKnown) {
-      if (others === undefined) return undefined;
+    if (!isKnown && rest !== undefined) {
       if (surplus !== undefined) return surplus;
-      wrong = others(member, undefined);
+      budget.spend(1);
+      wrong = rest(value[name], undefined);
+      marks?.name(name);
     }
-    marks?.name(name);
     return wrong && within(wrong, name, budget);
   };
 }
@@ -156,7 +179,15 @@ const dependentSchemas: KeywordGroup = {
   },
 };
 
-export const OBJECTS: readonly KeywordGroup[] = [required, counts, names, members, dependentRequired, dependentSchemas];
+export const OBJECTS: readonly KeywordGroup[] = [
+  required,
+  counts,
+  names,
+  named,
+  others,
+  dependentRequired,
+  dependentSchemas,
+];
 
 /** Reads what the others have noted, so it comes after them (2020-12 §11.3). */
 export const unevaluatedProperties: KeywordGroup = {
