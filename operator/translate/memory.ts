@@ -103,6 +103,16 @@ export class TranslationMemory {
   readonly #lists = new Map<string, readonly object[]>();
   readonly #seen = new Map<string, readonly unknown[]>();
 
+  /** Whatever of the last translation is not sure to be whole is left behind. */
+  forget(): void {
+    this.routes.clear();
+    this.backends.clear();
+    this.#lists.clear();
+    this.#seen.clear();
+    this.drafts = new DraftMemory();
+    this.translation = undefined;
+  }
+
   /** Whether these are the same values as when it was asked last. `name` says what they are. */
   areSame(name: string, values: readonly unknown[]): boolean {
     const same = sameItems(this.#seen.get(name) ?? [], values);

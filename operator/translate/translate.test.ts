@@ -116,6 +116,27 @@ describe("translate", () => {
     );
   });
 
+  it("comes to the same after a translation that failed half-way", () => {
+    const cluster = makeCluster(routeObject("a"), routeObject("b"));
+    const memory = new TranslationMemory();
+    translate(cluster, OPTIONS, memory);
+    putRoute(cluster, routeObject("a", { protocols: ["v2"] }, { generation: 2 }));
+    putRoute(cluster, routeObject("b", {}, { generation: 2 }));
+    const entry = cluster.routes.get("apps/b");
+    if (entry === undefined || !entry.parsed.ok) throw new Error("b is not there");
+    const { spec } = entry.parsed.value;
+    const { backendRefs } = spec;
+    let failures = 1;
+    Object.defineProperty(spec, "backendRefs", {
+      get: () => {
+        if (failures-- > 0) throw new Error("half-way");
+        return backendRefs;
+      },
+    });
+    expect(() => translate(cluster, OPTIONS, memory)).toThrow("half-way");
+    expect(translate(cluster, OPTIONS, memory)).toEqual(translate(cluster, OPTIONS));
+  });
+
   it("keeps a route that waits for another's place where it is until that place is free", () => {
     const at = (created: number, ...hosts: string[]) =>
       ({

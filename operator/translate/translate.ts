@@ -27,6 +27,16 @@ const CHECKS: readonly Step[] = [attach, checkSupport, checkMatches, checkMessag
  * @param memory - of the translation before, to save work and to keep the identity of what has not changed; it is brought up to date
  */
 export function translate(cluster: Cluster, options: TranslateOptions, memory = new TranslationMemory()): Translation {
+  try {
+    return translateAnew(cluster, options, memory);
+  } catch (error) {
+    // Drafts that are half done would count as settled the next time, and their routes be served no more.
+    memory.forget();
+    throw error;
+  }
+}
+
+function translateAnew(cluster: Cluster, options: TranslateOptions, memory: TranslationMemory): Translation {
   memory.translations++;
   const context = contextOf(cluster, options, memory);
   const redrafted = redraft(cluster, memory);
