@@ -8,7 +8,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { ClientAddress } from "../handshake/client-ip.ts";
 import { CONNECTION_ID_HEADER, CONNECTION_ID_NAME } from "../handshake/connection-id.ts";
 import type { Handshake } from "../handshake/handshake.ts";
-import { isToken } from "../handshake/header-list.ts";
+import { HOP_BY_HOP, isToken } from "../handshake/header-list.ts";
 import { normalizePath, withoutParameters } from "../handshake/target.ts";
 import { isRefusal } from "../refusals.ts";
 import type { Route, RouteMatch } from "../snapshot.ts";
@@ -30,21 +30,7 @@ export interface UpstreamRequest {
 type Header = readonly [name: string, value: string];
 
 /** Headers that belong to one hop (RFC 9110 §7.6.1), or that this head states itself. */
-const REBUILT: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+const REBUILT: ReadonlySet<string> = new Set([...HOP_BY_HOP, "content-length", "expect", "host", "http2-settings"]);
 /** What only a proxy may say about a client; believed from trusted ones. */
 const FROM_PROXIES = /^(?:x-forwarded-|forwarded$|x-real-ip$)/;
 /** What nobody but this gateway may say, whatever a route's `requestHeaders` ask for. */

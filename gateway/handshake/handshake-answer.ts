@@ -5,23 +5,12 @@
 import { acceptFor } from "../backend/switching.ts";
 import type { HttpAnswer } from "../ports/problem.ts";
 import { CONNECTION_ID_HEADER, connectionIdCookie } from "./connection-id.ts";
+import { HOP_BY_HOP } from "./header-list.ts";
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
 /** Headers of one hop (RFC 9110 §7.6.1), those that frame a message, and those that this gateway states itself. */
-const NOT_RELAYED: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "holdfast-connection-id",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+const NOT_RELAYED: ReadonlySet<string> = new Set([...HOP_BY_HOP, "content-length", "holdfast-connection-id"]);
 
 /** A backend's headers that may go to the client. */
 export function relayedHeaders(headers: Headers): Headers {

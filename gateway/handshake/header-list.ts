@@ -11,6 +11,19 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+/** Headers that belong to one hop (RFC 9110 §7.6.1), beside those that `Connection` names. */
+export const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+] as const;
+
 export class HeaderList {
   readonly #raw: readonly string[];
 
